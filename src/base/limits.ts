@@ -1,0 +1,71 @@
+import { assert } from "./errors.js";
+
+const kibBytes = 1024;
+const mibBytes = 1024 * kibBytes;
+const gibBytes = 1024 * mibBytes;
+
+/** Every limit of the project. Relations between them are asserted below, when this file loads. */
+export const limits = {
+  keyMaxBytes: 4 * kibBytes,
+  valueMaxBytes: 1 * mibBytes,
+  mapNameMaxChars: 255,
+
+  /** Operations in one batch, on the wire and in one call. */
+  batchMaxOperations: 10_000,
+  /** Keys and values of one batch together. */
+  batchMaxBytes: 8 * mibBytes,
+  /** Largest gRPC message, either way. */
+  messageMaxBytes: 16 * mibBytes,
+  /** A part of a batch's answer is sent when its values reach this. */
+  resultPartMaxBytes: 4 * mibBytes,
+  /** A scan page stops when it has this many bytes of entries, or has read this many. */
+  scanPageMaxBytes: 1 * mibBytes,
+  scanPageMaxEntries: 4_096,
+  /** A scan page that filters by prefix also stops after reading this many bytes. */
+  scanReadMaxBytes: 8 * mibBytes,
+  listPageMaxMaps: 1_000,
+
+  /** Counted for every entry beside its key and value: token, map id and header. */
+  entryOverheadBytes: 32,
+
+  canisterCapDefaultBytes: 4 * gibBytes,
+  /** A canister must be able to hold a few of the largest entries. */
+  canisterCapMinBytes: 64 * kibBytes,
+  canisterCapMaxBytes: 4 * gibBytes,
+  /** Of the cap; splitting starts here. */
+  softCapRatio: 0.75,
+  initialCanistersDefault: 4,
+  initialCanistersMax: 4_096,
+
+  memoryDefaultBytes: 1 * gibBytes,
+  memoryMinBytes: 16 * mibBytes,
+
+  /** Updates that a replica accepted and has not answered; past either it answers OVERLOADED. */
+  pendingUpdatesMaxOperations: 200_000,
+  pendingUpdatesMaxBytes: 256 * mibBytes,
+  /** Operations in flight on one pipe; past either its reader pauses. */
+  pipeMaxOperations: 32_768,
+  pipeMaxBytes: 32 * mibBytes,
+  /** Operations waiting in one client; past it they fail with OVERLOADED. */
+  clientMaxOperations: 1_000_000,
+  clientMaxBytes: 512 * mibBytes,
+
+  /** How long a write at the hard cap, or in a frozen canister, waits for the split. */
+  splitWaitMaxMs: 10_000,
+  /** Free space below which updates are refused with DISK_FULL, so that the store can still close in order. */
+  diskReserveBytes: 64 * mibBytes,
+} as const;
+
+assert(limits.keyMaxBytes + limits.valueMaxBytes + limits.entryOverheadBytes <= limits.batchMaxBytes, "an entry fits into a batch");
+assert(limits.batchMaxBytes < limits.messageMaxBytes, "a batch fits into a message");
+assert(limits.resultPartMaxBytes + limits.valueMaxBytes < limits.messageMaxBytes, "a part of an answer fits into a message");
+assert(limits.scanPageMaxBytes + limits.valueMaxBytes + limits.keyMaxBytes < limits.messageMaxBytes, "a scan page fits into a message");
+assert(limits.canisterCapMinBytes <= limits.canisterCapDefaultBytes, "the default cap is allowed");
+assert(limits.pipeMaxBytes >= limits.batchMaxBytes, "a batch fits into a pipe");
+
+const mapNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** Whether a map may have this name. */
+export function isMapName(name: string): boolean {
+  return name.length <= limits.mapNameMaxChars && mapNamePattern.test(name);
+}

@@ -1,0 +1,75 @@
+/**
+ * What stands behind the map API, whoever carries it out: a replica in this process (`server/embedded`), or a connection
+ * to one (`client`). The gRPC MapService serves one of these.
+ */
+import type { OperationTarget } from "./operation-batch.js";
+
+export type TokenFunctionName = "murmur3";
+
+export interface MapSettings {
+  /** No data canister of the map ever holds more. */
+  readonly canisterCapBytes: number;
+  /** How many canisters the map starts with. */
+  readonly initialCanisters: number;
+  readonly tokenFunction: TokenFunctionName;
+}
+
+export interface MapDescription {
+  readonly map: string;
+  readonly mapId: number;
+  readonly settings: MapSettings;
+}
+
+export interface MapPage {
+  readonly maps: readonly MapDescription[];
+  /** Undefined after the last page. */
+  readonly nextPageToken: string | undefined;
+}
+
+export interface MapStatistics {
+  readonly entries: number;
+  /** Key + value + a fixed overhead, summed over the entries. */
+  readonly bytes: number;
+  readonly canisters: number;
+  readonly ringVersion: number;
+  readonly settings: MapSettings;
+}
+
+export interface ScanPageRequest {
+  readonly map: string;
+  readonly prefix: Uint8Array;
+  /** At most this many entries in this page. */
+  readonly maxEntries: number;
+  /** Undefined: from the beginning. */
+  readonly cursor: Uint8Array | undefined;
+  readonly keysOnly: boolean;
+}
+
+export interface ScannedEntry {
+  readonly key: Uint8Array;
+  /** Empty with `keysOnly`. */
+  readonly value: Uint8Array;
+  readonly version: number;
+}
+
+export interface ScanPage {
+  readonly entries: readonly ScannedEntry[];
+  /** Where to resume; undefined after the last page. A page may be empty and still have a cursor. */
+  readonly cursor: Uint8Array | undefined;
+}
+
+/** Every method may reject with BigMapError. */
+export interface MapBackend extends OperationTarget {
+  /** Errors: MAP_EXISTS, MAP_NAME_INVALID, INVALID_ARGUMENT. */
+  createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription>;
+  /** In the order of names. Errors: INVALID_ARGUMENT. */
+  listMaps(page: { readonly pageSize: number; readonly pageToken: string | undefined }): Promise<MapPage>;
+  /** Errors: MAP_NOT_FOUND. */
+  dropMap(map: string): Promise<void>;
+  /** Deletes what is there, atomic per canister; resolves to the number of entries deleted. Errors: MAP_NOT_FOUND. */
+  clear(map: string): Promise<number>;
+  /** Errors: MAP_NOT_FOUND. */
+  stats(map: string): Promise<MapStatistics>;
+  /** Entries in ring order. Errors: MAP_NOT_FOUND, CURSOR_INVALID. */
+  scanPage(request: ScanPageRequest, signal?: AbortSignal): Promise<ScanPage>;
+}

@@ -1,0 +1,77 @@
+/**
+ * The port to the disk: an ordered store of byte strings. `memory-engine.ts` and `rocksdb-engine.ts` pass the same suite
+ * (`test/storage/conformance.ts`).
+ */
+import type { WriteBatch } from "./write-batch.js";
+
+/** "fsync": durable against loss of power when the promise resolves. "os": durable against loss of the process only. */
+export type Durability = "fsync" | "os";
+
+/** Keys from `start` (inclusive) to `end` (exclusive), in the order of unsigned bytes. */
+export interface KeyRange {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array;
+}
+
+export interface ReadRangeOptions {
+  /** Stops after this many rows. */
+  readonly maxRows: number;
+  /** Stops after the row with which keys and values together reach this. */
+  readonly maxBytes: number;
+}
+
+export interface RowPage {
+  /** Rows in key order. */
+  readonly keys: readonly Uint8Array[];
+  readonly values: readonly Uint8Array[];
+  /** True where the range has no more rows after these. */
+  readonly finished: boolean;
+}
+
+/**
+ * A reader over a range that sees the store as it was when the reader was made, whatever is written later. Must be
+ * closed; closing twice does nothing.
+ */
+export interface SnapshotReader {
+  /** The next rows. One call at a time. */
+  next(options: ReadRangeOptions): Promise<RowPage>;
+  close(): void;
+}
+
+export interface StorageStatistics {
+  /** Bytes on disk (0 for the memory engine). */
+  readonly diskBytes: number;
+}
+
+/**
+ * All errors are BigMapError: STORAGE_FAILED (the disk), STORAGE_CORRUPT (a damaged file), CLOSED. Reads see what was
+ * written by every `write` that resolved before they began. Byte arrays handed in may be reused by the caller when the
+ * call has returned (`getMany`, `openReader`, `deleteRange`) or resolved (`write`); byte arrays handed out are the caller's.
+ */
+export interface StorageEngine {
+  /**
+   * Values of the keys, in their order; undefined where there is none. Runs off the caller's thread and never waits
+   * behind a write.
+   */
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+
+  /** A reader at the present state; made in this very turn. */
+  openReader(range: KeyRange): SnapshotReader;
+
+  /**
+   * Applies the batch in one atomic step. Batches are applied in the order of the calls; several may be under way.
+   * After a failed write every later write fails too (STORAGE_FAILED): what is on disk is known again only after a new open.
+   */
+  write(batch: WriteBatch, durability: Durability): Promise<void>;
+
+  /**
+   * Deletes every row of the range, without reading them. Not atomic with other writes: applied after every write that
+   * was called before; durable with the next write of durability "fsync". Idempotent.
+   */
+  deleteRange(range: KeyRange): Promise<void>;
+
+  statistics(): StorageStatistics;
+
+  /** Ends after the writes under way. Later calls fail with CLOSED. Closing twice is the same as once. */
+  close(): Promise<void>;
+}
