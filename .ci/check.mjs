@@ -18,6 +18,7 @@ const checks = [
 const fixes = [
   ["lint", [eslint, "--fix", "."]],
   ["buf format", [buf, "format", "--write"]],
+  ["errors page", [".ci/errors-page.mjs"]],
 ];
 
 const failed = (process.argv.includes("--fix") ? fixes : checks).filter(([name, words]) => !passes(name, words));
