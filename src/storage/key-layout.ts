@@ -11,7 +11,8 @@ import type { KeyRange } from "./storage-engine.js";
  *     entry value    layout u8 = 1 | reserved u8 = 0 | check u16 | version u48 | expiryMs u48 = 0 (never) | value
  *     system key     0 u32 | kind u8 | ...
  *       layout       kind 'V'                          -> u32 layout version of the whole folder
- *       meta record  kind 'M' | record key             -> revision u48 | record bytes
+ *       meta record  kind 'M' | record key             -> revision u48 | check u32 | record bytes
+ *       meta counter kind 'M'                          -> revision u48 | check u32   the meta store's last revision
  *       canister     kind 'C' | canisterId u48         -> accounting of a canister at a checkpoint
  *       delta        kind 'D' | commit number u48      -> changes of the accounting by one commit
  *

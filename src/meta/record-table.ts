@@ -1,0 +1,103 @@
+import { BigMapError } from "../base/errors.js";
+import type { CanisterId, MapId } from "../base/ids.js";
+import type { Ring } from "../ring/ring.js";
+import type { ReplicaDescription } from "../ring/topology.js";
+import { ringOf, type Revised } from "./map-ring.js";
+import type { MetaChange, MetaRecord } from "./meta-store.js";
+import { decodeCanisterRecord, decodeMapRecord, decodeReplicaRecord } from "./record-codec.js";
+import { recordPrefix } from "./record-keys.js";
+import type { CanisterRecord, MapRecord } from "./records.js";
+
+/**
+ * All records of an installation, decoded, as of one revision, with the rings they make. Errors of `apply`:
+ * STORAGE_CORRUPT, DATA_DIR_NEWER.
+ */
+export class RecordTable {
+  #revision = 0;
+  /** By record key. */
+  readonly #maps = new Map<string, Revised<MapRecord>>();
+  readonly #canisters = new Map<string, Revised<CanisterRecord>>();
+  readonly #replicas = new Map<string, ReplicaDescription>();
+  readonly #canistersOfMap = new Map<MapId, Map<CanisterId, Revised<CanisterRecord>>>();
+  /** Made when asked for, forgotten when a canister of the map changes. */
+  readonly #rings = new Map<MapId, Ring>();
+  #sortedNames: readonly string[] | undefined;
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  apply(change: MetaChange): void {
+    if (change.reset) this.#clear();
+    for (const key of change.deletes) this.#forget(key);
+    for (const record of change.puts) this.#learn(record);
+    this.#revision = change.revision;
+  }
+
+  map(name: string): Revised<MapRecord> | undefined {
+    return this.#maps.get(recordPrefix.map + name);
+  }
+
+  /** In the order of names. */
+  mapNames(): readonly string[] {
+    this.#sortedNames ??= [...this.#maps.values()].map(({ record }) => record.map).sort();
+    return this.#sortedNames;
+  }
+
+  canistersOf(mapId: MapId): readonly Revised<CanisterRecord>[] {
+    return [...(this.#canistersOfMap.get(mapId)?.values() ?? [])];
+  }
+
+  /** Errors: MAP_NOT_FOUND. */
+  ring(mapId: MapId): Ring {
+    const known = this.#rings.get(mapId);
+    if (known !== undefined) return known;
+    const canisters = this.canistersOf(mapId);
+    if (canisters.length === 0) throw new BigMapError("MAP_NOT_FOUND", `There is no map with the number ${mapId}`);
+    const ring = ringOf(canisters);
+    this.#rings.set(mapId, ring);
+    return ring;
+  }
+
+  /** In the order of their names. */
+  replicas(): readonly ReplicaDescription[] {
+    return [...this.#replicas.values()].sort((left, right) => (left.replicaId < right.replicaId ? -1 : 1));
+  }
+
+  #learn({ key, value, revision }: MetaRecord): void {
+    if (key.startsWith(recordPrefix.map)) {
+      if (!this.#maps.has(key)) this.#sortedNames = undefined;
+      this.#maps.set(key, { record: decodeMapRecord(value), revision });
+    } else if (key.startsWith(recordPrefix.canister)) {
+      this.#learnCanister(key, { record: decodeCanisterRecord(value), revision });
+    } else if (key.startsWith(recordPrefix.replica)) {
+      this.#replicas.set(key, decodeReplicaRecord(value));
+    }
+  }
+
+  #learnCanister(key: string, canister: Revised<CanisterRecord>): void {
+    const { mapId, canisterId } = canister.record;
+    const siblings = this.#canistersOfMap.get(mapId) ?? new Map<CanisterId, Revised<CanisterRecord>>();
+    siblings.set(canisterId, canister);
+    this.#canistersOfMap.set(mapId, siblings);
+    this.#canisters.set(key, canister);
+    this.#rings.delete(mapId);
+  }
+
+  #forget(key: string): void {
+    if (this.#maps.delete(key)) this.#sortedNames = undefined;
+    this.#replicas.delete(key);
+    const canister = this.#canisters.get(key)?.record;
+    if (canister === undefined) return;
+    this.#canisters.delete(key);
+    this.#rings.delete(canister.mapId);
+    const siblings = this.#canistersOfMap.get(canister.mapId);
+    siblings?.delete(canister.canisterId);
+    if (siblings?.size === 0) this.#canistersOfMap.delete(canister.mapId);
+  }
+
+  #clear(): void {
+    for (const part of [this.#maps, this.#canisters, this.#replicas, this.#canistersOfMap, this.#rings]) part.clear();
+    this.#sortedNames = undefined;
+  }
+}
