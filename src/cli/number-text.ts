@@ -1,0 +1,30 @@
+/** Numbers for people; English grouping whatever the machine's locale, so that output is the same everywhere. */
+const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** 117659 → "117,659". */
+export function formatCount(count: number): string {
+  return grouped.format(count);
+}
+
+/** 0.125 → "12.5%". */
+export function formatShare(share: number): string {
+  return `${(share * 100).toFixed(1)}%`;
+}
+
+/** 12345 → "12.3 s"; 95000 → "1 min 35 s". */
+export function formatDurationMs(durationMs: number): string {
+  const seconds = durationMs / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** Bytes a second as "12.3 MB/s". */
+export function formatBytesRate(bytes: number, elapsedMs: number): string {
+  return `${(bytes / 1e6 / Math.max(elapsedMs / 1000, 1e-9)).toFixed(1)} MB/s`;
+}
+
+/** Entries a second as "12,345". */
+export function formatCountRate(count: number, elapsedMs: number): string {
+  return formatCount(count / Math.max(elapsedMs / 1000, 1e-9));
+}

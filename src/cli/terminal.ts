@@ -1,0 +1,81 @@
+import type { Readable, Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+
+/** A stream that may be a terminal. */
+export type TerminalStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+
+/** What a verb may touch of the outside world. Tests hand in their own. */
+export interface Terminal {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: TerminalStream;
+  readonly stderr: TerminalStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Aborted when the user presses Ctrl-C, or the reader of stdout went away. */
+  readonly signal: AbortSignal;
+}
+
+/** The reader of our output went away (`bigmap scan users | head`): the end of the work, and no error. */
+export class OutputClosed extends Error {
+  override readonly name = "OutputClosed";
+}
+
+/**
+ * Writes and waits until the stream wants more, so that a slow reader slows us down instead of filling our memory.
+ * Errors: OutputClosed when the other end was closed.
+ */
+export function write(stream: Writable, chunk: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (stream.destroyed || stream.writableEnded) {
+      reject(new OutputClosed());
+      return;
+    }
+    stream.write(chunk, (error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(outputError(error));
+    });
+  });
+}
+
+export function writeLine(stream: Writable, line: string): Promise<void> {
+  return write(stream, `${line}\n`);
+}
+
+/** Ends a stream and waits until everything has left it. */
+export async function end(stream: Writable): Promise<void> {
+  stream.end();
+  try {
+    await finished(stream);
+  } catch (error) {
+    throw outputError(error as Error);
+  }
+}
+
+/** Everything that the stream has to give; at most `maxBytes`. Errors: VALUE_TOO_LARGE. */
+export async function readAll(stream: Readable, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer | string>) {
+    const part = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    bytes += part.length;
+    if (bytes > maxBytes) throw new BigMapError("VALUE_TOO_LARGE", `The input has more than ${maxBytes} bytes`);
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Colors are for terminals only, and never with NO_COLOR (https://no-color.org). */
+export function wantsColor(terminal: Terminal): boolean {
+  return terminal.stdout.isTTY === true && (terminal.env["NO_COLOR"] ?? "") === "" && terminal.env["TERM"] !== "dumb";
+}
+
+function outputError(error: Error): Error {
+  const code = (error as NodeJS.ErrnoException).code;
+  const closed = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_WRITE_AFTER_END";
+  return closed ? new OutputClosed() : new BigMapError("INTERNAL", `Cannot write the output: ${error.message}`, {
+    cause: error,
+    hint: "Check that there is room and permission where the output goes.",
+  });
+}

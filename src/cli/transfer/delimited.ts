@@ -1,0 +1,72 @@
+import { CsvError, parse, type Info } from "csv-parse";
+import { pipeline, type Readable } from "node:stream";
+import { BigMapError } from "../../base/errors.js";
+import { limits } from "../../base/limits.js";
+import { entryFields, entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
+import type { ReadRow, RowReader } from "./row-stream.js";
+
+const recordMaxChars = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
+
+/** The first line of an export: the names of the columns. */
+export function delimitedHeader(delimiter: string): string {
+  return `${[entryFields.key, entryFields.value, entryFields.encoding].join(delimiter)}\n`;
+}
+
+/** The line for an entry, quoted as RFC 4180 says, with its newline. */
+export function delimitedLine(entry: Entry, delimiter: string): string {
+  const row = rowOfEntry(entry, false);
+  return `${[row.key, String(row.value), row.encoding ?? ""].map((cell) => quoted(cell, delimiter)).join(delimiter)}\n`;
+}
+
+/** Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header is an error of that row. */
+export function delimitedReader(delimiter: string): RowReader {
+  return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<ReadRow> {
+    const skipped: ReadRow[] = [];
+    const parser = parse({
+      delimiter,
+      bom: true,
+      columns: true,
+      info: true,
+      skip_empty_lines: true,
+      skip_records_with_error: true,
+      max_record_size: recordMaxChars,
+      on_skip: (error) => {
+        skipped.push({ lineNumber: error?.lines ?? 0, entry: undefined, error: rowError(error) });
+        return undefined;
+      },
+    });
+    // Errors of either stream reach the loop below through the parser.
+    pipeline(input, parser, () => undefined);
+    try {
+      for await (const { record, info } of parser as AsyncIterable<{ record: Row; info: Info }>) {
+        while (skipped.length > 0) yield skipped.shift() as ReadRow;
+        yield readRecord(record, info.lines, mapping);
+      }
+    } catch (error) {
+      throw rowError(error as Error);
+    }
+    yield* skipped;
+  };
+}
+
+function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadRow {
+  try {
+    return { lineNumber, entry: entryOfRow(record, JSON.stringify(record), mapping), error: undefined };
+  } catch (error) {
+    return { lineNumber, entry: undefined, error: BigMapError.from(error) };
+  }
+}
+
+function rowError(error: Error | undefined): BigMapError {
+  if (error instanceof BigMapError) return error;
+  if (error instanceof CsvError) {
+    return new BigMapError("INVALID_ARGUMENT", error.message, { cause: error, hint: "Correct the row, or pass over such rows with --skip-bad." });
+  }
+  return BigMapError.from(error);
+}
+
+/** What looks like markup to a CSV reader is quoted; so are blanks at either end, which some readers trim. */
+function quoted(cell: string, delimiter: string): string {
+  const plain = !cell.includes(delimiter) && !/["\r\n]|^\s|\s$|^\uFEFF/.test(cell);
+  return plain ? cell : `"${cell.replaceAll('"', '""')}"`;
+}

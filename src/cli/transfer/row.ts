@@ -1,0 +1,84 @@
+import { BigMapError } from "../../base/errors.js";
+import { decodeBytes, exactText } from "../byte-text.js";
+
+/**
+ * One entry in a file, as `export` writes it and `import` reads it back:
+ *
+ *   {"key": "alice", "value": {"age": 3}}
+ *   {"key": "/w==",  "value": "AAE=",  "encoding": "base64"}      where key or value is no valid UTF-8
+ *
+ * CSV and TSV have the same three columns.
+ */
+export const entryFields = { key: "key", value: "value", encoding: "encoding" } as const;
+
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Which fields of a row make its entry. */
+export interface RowMapping {
+  /** Undefined: the field named "key". */
+  readonly keyField: string | undefined;
+  /** Undefined: the whole row is the value, unless the row is an entry as above. */
+  readonly valueField: string | undefined;
+  /** The whole row is the value, even where it looks like an entry. */
+  readonly wholeRow: boolean;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Reads the entry out of a row. `rowText` is what is stored with the whole row. Errors: INVALID_ARGUMENT. */
+export function entryOfRow(row: Row, rowText: string, mapping: RowMapping): Entry {
+  const explicit = mapping.keyField !== undefined || mapping.valueField !== undefined || mapping.wholeRow;
+  if (!explicit && isEntryRow(row)) return exportedEntry(row);
+  const key = fieldText(row, mapping.keyField ?? entryFields.key);
+  const value = mapping.valueField === undefined ? rowText : fieldText(row, mapping.valueField);
+  return { key: Buffer.from(key), value: Buffer.from(value) };
+}
+
+/** The row for an entry; an object or array in JSON is put in as such where that loses no byte. */
+export function rowOfEntry(entry: Entry, embedJson: boolean): { key: string; value: unknown; encoding?: "base64" } {
+  const key = exactText(entry.key);
+  const value = exactText(entry.value);
+  if (key === undefined || value === undefined) {
+    return { key: Buffer.from(entry.key).toString("base64"), value: Buffer.from(entry.value).toString("base64"), encoding: "base64" };
+  }
+  return { key, value: embedJson ? embedded(value) : value };
+}
+
+function isEntryRow(row: Row): boolean {
+  const names = Object.keys(row);
+  const known = names.every((name) => name === entryFields.key || name === entryFields.value || name === entryFields.encoding);
+  return known && entryFields.key in row && entryFields.value in row;
+}
+
+function exportedEntry(row: Row): Entry {
+  const encoding = row[entryFields.encoding] ?? "";
+  const key = fieldText(row, entryFields.key);
+  const value = fieldText(row, entryFields.value);
+  if (encoding === "") return { key: Buffer.from(key), value: Buffer.from(value) };
+  if (encoding !== "base64") throw new BigMapError("INVALID_ARGUMENT", `The encoding ${JSON.stringify(encoding)} is not known`);
+  return { key: decodeBytes(key, "base64"), value: decodeBytes(value, "base64") };
+}
+
+/** Text is taken as it is, everything else as JSON. */
+function fieldText(row: Row, field: string): string {
+  const value = Object.hasOwn(row, field) ? row[field] : undefined;
+  if (typeof value === "string") return value;
+  if (value !== undefined && value !== null) return JSON.stringify(value);
+  if (value === null && field !== entryFields.key) return "null";
+  throw new BigMapError("INVALID_ARGUMENT", `The row has no field "${field}"`, {
+    hint: "Name the field of the key with --key, and that of the value with --value.",
+  });
+}
+
+function embedded(text: string): unknown {
+  if (!text.startsWith("{") && !text.startsWith("[")) return text;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return JSON.stringify(parsed) === text ? parsed : text;
+  } catch {
+    return text;
+  }
+}

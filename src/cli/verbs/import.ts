@@ -1,0 +1,105 @@
+import { Command, Option } from "commander";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import { BigMapError } from "../../base/errors.js";
+import { bytes } from "../../client/codec.js";
+import type { MapHandle } from "../../client/map-handle.js";
+import { reportError } from "../error-report.js";
+import { exitCodes } from "../exit-codes.js";
+import { oneOf } from "../quantities.js";
+import { countedBytes } from "../transfer/counted-bytes.js";
+import { formatCodecs } from "../transfer/formats.js";
+import { loadRows, type EntryWriter, type LoadSummary } from "../transfer/loader.js";
+import { startProgress } from "../transfer/progress.js";
+import { fileFormats, formatOfPath, type FileFormat } from "../transfer/row-stream.js";
+import { summaryText } from "../transfer/summary.js";
+import type { VerbContext } from "../verb-context.js";
+
+interface ImportOptions {
+  readonly format?: FileFormat;
+  readonly key?: string;
+  readonly value?: string;
+  readonly wholeRow?: boolean;
+  readonly skipBad?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function importVerb(context: VerbContext): Command {
+  const command = new Command("import")
+    .summary("load entries from NDJSON, CSV or TSV")
+    .description(
+      "Loads entries from a file or stdin, one a row. The value is the whole row as JSON, unless --value names a field, or\n" +
+        'the rows are those of `bigmap export` (fields "key", "value" and perhaps "encoding", nothing else).',
+    )
+    .argument("<map>", "name of the map")
+    .argument("[file]", 'the file; "-" or nothing reads stdin')
+    .addOption(new Option("--format <format>", "ndjson, csv or tsv; by default as the file's name ends, else ndjson").argParser(oneOf(fileFormats)))
+    .option("--key <field>", 'field with the key (default: "key")')
+    .addOption(new Option("--value <field>", "field with the value, instead of the whole row").conflicts("wholeRow"))
+    .option("--whole-row", "the value is the whole row, even where the row looks like one of an export")
+    .option("--skip-bad", "count rows that are no entries and go on, instead of stopping at the first")
+    .option("--quiet", "no progress and no summary on stderr")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  bigmap import users users.ndjson --key id
+  bigmap import cities cities.csv --key name --value population
+  zcat events.ndjson.gz | bigmap import events --key id --skip-bad
+  bigmap export users users.ndjson && bigmap import copy users.ndjson`,
+    );
+  return command.action(async (map: string, file: string | undefined, options: ImportOptions) => {
+    await context.withClientInOrder(command, async (bigmap, { json }) => {
+      const summary = await runImport(context, bigmap.map(map, { key: bytes, value: bytes }), file, options, json);
+      if (json) await context.printJson(summary);
+      else if (options.quiet !== true) context.terminal.stderr.write(`${summaryText("imported", summary)}\n`);
+      if (summary.badRows > 0) context.exitCode = exitCodes.failure;
+    });
+  });
+}
+
+async function runImport(
+  context: VerbContext, handle: MapHandle<Uint8Array>, file: string | undefined, options: ImportOptions, json: boolean,
+): Promise<LoadSummary> {
+  const { clock, signal, stderr } = context.terminal;
+  const source = await openSource(context, file);
+  const counted = countedBytes(source.stream);
+  const codec = formatCodecs[options.format ?? formatOfPath(file ?? "") ?? "ndjson"];
+  const mapping = { keyField: options.key, valueField: options.value, wholeRow: options.wholeRow === true };
+  const progress = startProgress({ clock, stream: stderr, label: `import ${handle.name}`, total: source.sizeBytes, quiet: options.quiet === true });
+  try {
+    return await loadRows(codec.read(counted.stream, mapping), writerOf(handle), {
+      clock,
+      signal,
+      skipBad: options.skipBad === true,
+      onBadRow: ({ lineNumber, error }) => {
+        if (options.quiet === true || error === undefined) return;
+        reportError(new BigMapError(error.code, `Line ${lineNumber} passed over: ${error.message}`), context.terminal, json);
+      },
+      onProgress: ({ entries, bytes: entryBytes }) => progress.update({ done: counted.bytes, entries, bytes: entryBytes }),
+    });
+  } finally {
+    progress.stop();
+    source.stream.destroy();
+  }
+}
+
+async function openSource(context: VerbContext, file: string | undefined): Promise<{ stream: Readable; sizeBytes: number | undefined }> {
+  if (file === undefined || file === "-") return { stream: context.terminal.stdin, sizeBytes: undefined };
+  try {
+    const found = await stat(file);
+    if (found.isDirectory()) throw new BigMapError("INVALID_ARGUMENT", `${file} is a folder`);
+    return { stream: createReadStream(file), sizeBytes: found.isFile() ? found.size : undefined };
+  } catch (error) {
+    if (error instanceof BigMapError) throw error;
+    throw new BigMapError("INVALID_ARGUMENT", `Cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function writerOf(handle: MapHandle<Uint8Array>): EntryWriter {
+  return async (entries) => {
+    const outcomes = await handle.putMany(entries.map(({ key, value }) => [key, value] as const));
+    return outcomes.map((outcome) => (outcome.ok ? undefined : outcome.error));
+  };
+}
