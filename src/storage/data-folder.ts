@@ -1,0 +1,79 @@
+import { access, constants, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { BigMapError } from "../base/errors.js";
+import { layoutVersion, systemKey, systemKind } from "./key-layout.js";
+import { openRocksEngine, type RocksEngineOptions } from "./rocksdb-engine.js";
+import type { StorageEngine } from "./storage-engine.js";
+import { WriteBatch } from "./write-batch.js";
+
+/** Of the data folder, the part that RocksDB owns. */
+const storeFolder = "store";
+
+const layoutKey = systemKey(systemKind.layout, new Uint8Array(0));
+
+/**
+ * Opens the store of a data folder, and makes both where they are missing. The folder belongs to one process until the
+ * engine is closed. Errors: DATA_DIR_UNUSABLE (not a folder, or this user may not read and write it), DATA_DIR_IN_USE,
+ * DATA_DIR_NEWER, STORAGE_CORRUPT, DISK_FULL, STORAGE_FAILED.
+ */
+export async function openDataFolder(path: string, options: RocksEngineOptions): Promise<StorageEngine> {
+  const store = join(path, storeFolder);
+  await makeUsable(path, store);
+  const engine = await openStore(path, store, options);
+  try {
+    await assertLayout(path, engine);
+    return engine;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+async function makeUsable(path: string, store: string): Promise<void> {
+  try {
+    await mkdir(store, { recursive: true });
+    for (const folder of [path, store]) await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = reason.startsWith("ENOSPC") ? "DISK_FULL" : "DATA_DIR_UNUSABLE";
+    throw new BigMapError(code, `The data folder ${path} cannot be used: ${reason}`, { cause: error });
+  }
+}
+
+async function openStore(path: string, store: string, options: RocksEngineOptions): Promise<StorageEngine> {
+  try {
+    return await openRocksEngine(store, options);
+  } catch (error) {
+    if (!(error instanceof BigMapError) || error.code !== "DATA_DIR_IN_USE") throw error;
+    throw new BigMapError("DATA_DIR_IN_USE", `The data folder ${path} is used by another process, or twice by this one`, { cause: error });
+  }
+}
+
+/** Reads the layout record, or writes it where the store is new. */
+async function assertLayout(path: string, engine: StorageEngine): Promise<void> {
+  const [stored] = await engine.getMany([layoutKey]);
+  if (stored === undefined) return writeLayout(path, engine);
+  const version = stored.length === 4 ? Buffer.from(stored).readUInt32BE(0) : 0;
+  if (version > layoutVersion) {
+    throw new BigMapError("DATA_DIR_NEWER", `The data folder ${path} has layout ${version}; this version knows layouts up to ${layoutVersion}`);
+  }
+  if (version !== layoutVersion) throw new BigMapError("STORAGE_CORRUPT", `The data folder ${path} has a damaged layout record`);
+}
+
+async function writeLayout(path: string, engine: StorageEngine): Promise<void> {
+  if (!(await isEmpty(engine))) throw new BigMapError("STORAGE_CORRUPT", `The data folder ${path} has rows, but no layout record`);
+  const version = Buffer.alloc(4);
+  version.writeUInt32BE(layoutVersion, 0);
+  const batch = new WriteBatch();
+  batch.put(layoutKey, version);
+  await engine.write(batch, "fsync");
+}
+
+async function isEmpty(engine: StorageEngine): Promise<boolean> {
+  const reader = engine.openReader({ start: new Uint8Array(0), end: new Uint8Array(16).fill(0xff) });
+  try {
+    return (await reader.next({ maxRows: 1, maxBytes: 1 })).keys.length === 0;
+  } finally {
+    reader.close();
+  }
+}

@@ -1,0 +1,126 @@
+import { assert, BigMapError } from "../base/errors.js";
+import { MemoryDisk } from "./memory-disk.js";
+import { rowsFrom, seekRow, type Row, type RowsView } from "./memory-rows.js";
+import { RowPageBuilder } from "./row-page-builder.js";
+import type { Durability, KeyRange, ReadRangeOptions, RowPage, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
+import { refusedAfter, storageClosed } from "./storage-errors.js";
+import type { WriteBatch } from "./write-batch.js";
+
+/**
+ * StorageEngine in main memory, on a MemoryDisk that outlives it: for tests, simulators and maps that need not last.
+ * After `disk.crash()` every call fails with STORAGE_FAILED, as in a process that is gone nothing is answered.
+ */
+export class MemoryEngine implements StorageEngine {
+  readonly #disk: MemoryDisk;
+  readonly #crashCount: number;
+  /** Ends when all changes called so far have. */
+  #lastChange: Promise<void> = Promise.resolve();
+  #failure: BigMapError | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(disk: MemoryDisk = new MemoryDisk()) {
+    this.#disk = disk;
+    this.#crashCount = disk.crashCount;
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    this.#assertOpen();
+    // Copies: the caller may change what it was given.
+    return keys.map((key) => copyOf(this.#disk.rows.get(key)));
+  }
+
+  openReader(range: KeyRange): SnapshotReader {
+    this.#assertOpen();
+    return new MemoryReader(this.#disk.rows.view(), range, () => this.#assertOpen());
+  }
+
+  write(batch: WriteBatch, durability: Durability): Promise<void> {
+    return this.#enqueue(() => this.#disk.write(batch.bytes(), durability));
+  }
+
+  deleteRange(range: KeyRange): Promise<void> {
+    const own = { start: new Uint8Array(range.start), end: new Uint8Array(range.end) };
+    return this.#enqueue(() => this.#disk.deleteRange(own));
+  }
+
+  statistics(): StorageStatistics {
+    this.#assertOpen();
+    return { diskBytes: 0 };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#lastChange.then(() => {
+      if (this.#disk.crashCount === this.#crashCount) this.#disk.sync();
+    });
+    return this.#closing;
+  }
+
+  async #enqueue(change: () => void): Promise<void> {
+    this.#assertOpen();
+    const turn = this.#lastChange.then(() => this.#apply(change));
+    this.#lastChange = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #apply(change: () => void): Promise<void> {
+    await this.#disk.untilReleased();
+    this.#assertAlive();
+    if (this.#failure !== undefined) throw refusedAfter(this.#failure);
+    try {
+      change();
+    } catch (error) {
+      this.#failure = BigMapError.from(error);
+      throw error;
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw storageClosed();
+    this.#assertAlive();
+  }
+
+  #assertAlive(): void {
+    if (this.#disk.crashCount !== this.#crashCount) throw new BigMapError("STORAGE_FAILED", "The memory disk crashed under this engine");
+  }
+}
+
+class MemoryReader implements SnapshotReader {
+  readonly #rows: Generator<Row, void>;
+  readonly #assertOpen: () => void;
+  #following: IteratorResult<Row, void> | undefined;
+  #reading = false;
+  #closed = false;
+
+  constructor(view: RowsView, range: KeyRange, assertOpen: () => void) {
+    this.#rows = rowsFrom(view, seekRow(view, range.start), new Uint8Array(range.end));
+    this.#assertOpen = assertOpen;
+  }
+
+  async next(options: ReadRangeOptions): Promise<RowPage> {
+    this.#assertOpen();
+    if (this.#closed) throw storageClosed();
+    assert(!this.#reading, "one call of next at a time");
+    this.#reading = true;
+    // An answer never comes in the turn of the question, as on a real disk.
+    await Promise.resolve();
+    this.#reading = false;
+    return this.#readPage(new RowPageBuilder(options));
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #readPage(page: RowPageBuilder): RowPage {
+    let following = (this.#following ??= this.#rows.next());
+    for (; following.done !== true && !page.full; following = this.#rows.next()) {
+      page.add(Buffer.from(following.value.key), Buffer.from(following.value.value));
+    }
+    this.#following = following;
+    return page.build(following.done === true);
+  }
+}
+
+function copyOf(value: Uint8Array | undefined): Buffer | undefined {
+  return value === undefined ? undefined : Buffer.from(value);
+}

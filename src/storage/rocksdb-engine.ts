@@ -1,0 +1,137 @@
+import { availableParallelism } from "node:os";
+import { compareBytes } from "../base/bytes.js";
+import { CommitThread } from "./commit-thread.js";
+import { ReadThreads } from "./read-threads.js";
+import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
+import { describeRocksError, toStorageError } from "./rocksdb-errors.js";
+import { readerStepMaxBytes, RocksReader } from "./rocksdb-reader.js";
+import type { Durability, KeyRange, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
+import { storageClosed } from "./storage-errors.js";
+import type { WriteBatch } from "./write-batch.js";
+
+export interface RocksEngineOptions {
+  /** Main memory for RocksDB's write buffers and block cache together. */
+  readonly memoryBytes: number;
+  /** Threads for `getMany`; by default one a core, between 1 and 4. */
+  readonly readThreads?: number;
+}
+
+const mibBytes = 2 ** 20;
+
+/** Opens (or creates) the store in `folder`. Errors: DATA_DIR_IN_USE, STORAGE_CORRUPT, DISK_FULL, STORAGE_FAILED. */
+export async function openRocksEngine(folder: string, options: RocksEngineOptions): Promise<StorageEngine> {
+  try {
+    const database = await openRocks(folder, tuning(options.memoryBytes));
+    return await startThreads(database, options.readThreads ?? Math.min(4, availableParallelism()));
+  } catch (error) {
+    throw toStorageError(describeRocksError(error));
+  }
+}
+
+async function startThreads(database: RocksDatabase, readThreads: number): Promise<StorageEngine> {
+  try {
+    const [commits, reads] = await Promise.all([CommitThread.start(database.handle), ReadThreads.start(database.handle, readThreads)]);
+    return new RocksEngine(database, commits, reads);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+function tuning(memoryBytes: number): RocksOpenOptions {
+  // RocksDB makes table files of an eighth of this: below 32 MiB a large store would have too many of them. Write
+  // buffers may take one and a half times as much; the cache gets the rest. The cache's size is 32 bits wide.
+  const memtableMemoryBudget = Math.min(256 * mibBytes, Math.max(32 * mibBytes, Math.floor(memoryBytes / 4)));
+  const cacheSize = Math.min(2 ** 32 - 1, Math.max(8 * mibBytes, memoryBytes - 1.5 * memtableMemoryBudget));
+  return {
+    compaction: "level",
+    compression: false,
+    walCompression: false,
+    cacheSize: Math.floor(cacheSize),
+    // Index and filter blocks grow with the data; inside the cache they count against its size.
+    cacheIndexAndFilterBlocks: true,
+    memtableMemoryBudget,
+  };
+}
+
+/**
+ * StorageEngine on RocksDB. Four kinds of threads share one database: the caller's makes iterators, the commit thread
+ * writes, read threads multi-get, the libuv pool steps iterators. `close` ends them in the order in which they would
+ * otherwise use freed memory.
+ */
+class RocksEngine implements StorageEngine {
+  readonly #database: RocksDatabase;
+  readonly #commits: CommitThread;
+  readonly #reads: ReadThreads;
+  readonly #readers = new Set<RocksReader>();
+  #closing: Promise<void> | undefined;
+
+  constructor(database: RocksDatabase, commits: CommitThread, reads: ReadThreads) {
+    this.#database = database;
+    this.#commits = commits;
+    this.#reads = reads;
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    if (this.#closing !== undefined) throw storageClosed();
+    return keys.length === 0 ? [] : this.#reads.getMany(keys);
+  }
+
+  openReader(range: KeyRange): SnapshotReader {
+    if (this.#closing !== undefined) throw storageClosed();
+    const reader = new RocksReader(this.#openIterator(range), (closed) => this.#readers.delete(closed));
+    // Held here, so that a reader that is forgotten is closed with the engine and not by the garbage collector.
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  async write(batch: WriteBatch, durability: Durability): Promise<void> {
+    if (this.#closing !== undefined) throw storageClosed();
+    return this.#commits.write(batch.bytes(), durability);
+  }
+
+  async deleteRange(range: KeyRange): Promise<void> {
+    if (this.#closing !== undefined) throw storageClosed();
+    if (compareBytes(range.start, range.end) < 0) return this.#commits.deleteRange(range);
+  }
+
+  statistics(): StorageStatistics {
+    if (this.#closing !== undefined) throw storageClosed();
+    // Rows that are not in a table file yet are in the write buffers, and in the log as often as there.
+    const diskBytes = this.#property("rocksdb.total-sst-files-size") + this.#property("rocksdb.cur-size-all-mem-tables");
+    return { diskBytes };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#commits.close(), this.#reads.close(), ...[...this.#readers].map((reader) => reader.end())]);
+    try {
+      await this.#database.close();
+    } catch (error) {
+      throw toStorageError(describeRocksError(error));
+    }
+  }
+
+  #openIterator(range: KeyRange): ReturnType<RocksDatabase["iterator"]> | undefined {
+    if (compareBytes(range.start, range.end) >= 0) return undefined;
+    try {
+      return this.#database.iterator({
+        gte: range.start,
+        lt: range.end,
+        keyEncoding: "buffer",
+        valueEncoding: "buffer",
+        highWaterMarkBytes: readerStepMaxBytes,
+      });
+    } catch (error) {
+      throw toStorageError(describeRocksError(error));
+    }
+  }
+
+  #property(name: string): number {
+    return Number(this.#database.getProperty(name));
+  }
+}

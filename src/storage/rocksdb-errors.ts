@@ -1,0 +1,28 @@
+import { BigMapError } from "../base/errors.js";
+
+/** What is left of an error when it crosses from a worker thread. */
+export interface RocksFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Of an error of the binding; the one of `open` carries RocksDB's own as its cause. */
+export function describeRocksError(error: unknown): RocksFailure {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return { code, message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/**
+ * The binding gives RocksDB's status only as text, so text is read here and nowhere else. A full disk is DISK_FULL only
+ * where the log could not be extended: RocksDB then drops the whole batch, and drops it again when it next opens. A
+ * full disk noticed by fsync leaves the batch in the log, maybe: that is STORAGE_FAILED.
+ */
+export function toStorageError({ code, message }: RocksFailure): BigMapError {
+  if (code === "LEVEL_CORRUPTION" || message.startsWith("Corruption:")) return new BigMapError("STORAGE_CORRUPT", message);
+  if (code === "LEVEL_LOCKED") return new BigMapError("DATA_DIR_IN_USE", message);
+  if (/No space left on device: While (appending|open)|Disk quota exceeded: While (appending|open)/.test(message)) {
+    return new BigMapError("DISK_FULL", message);
+  }
+  return new BigMapError("STORAGE_FAILED", message);
+}

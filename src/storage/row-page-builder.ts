@@ -1,0 +1,31 @@
+import type { ReadRangeOptions, RowPage } from "./storage-engine.js";
+
+/** Collects rows until a limit of the options is reached. */
+export class RowPageBuilder {
+  readonly #options: ReadRangeOptions;
+  readonly #keys: Uint8Array[] = [];
+  readonly #values: Uint8Array[] = [];
+  #sizeBytes = 0;
+
+  constructor(options: ReadRangeOptions) {
+    this.#options = options;
+  }
+
+  get rowCount(): number {
+    return this.#keys.length;
+  }
+
+  get full(): boolean {
+    return this.#keys.length >= this.#options.maxRows || this.#sizeBytes >= this.#options.maxBytes;
+  }
+
+  add(key: Uint8Array, value: Uint8Array): void {
+    this.#keys.push(key);
+    this.#values.push(value);
+    this.#sizeBytes += key.length + value.length;
+  }
+
+  build(finished: boolean): RowPage {
+    return { keys: this.#keys, values: this.#values, finished };
+  }
+}
