@@ -1,0 +1,208 @@
+import { emptyBytes } from "../base/bytes.js";
+import { type BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+import { noErrors, resultStatus, type ResultBatch } from "../base/operation-batch.js";
+import { decodeErrorDetail, encodeErrorDetail } from "./error-codec.js";
+import { FrameReader, frameInvalid, wireType } from "./frame-reader.js";
+import { FrameWriter, fieldBytes, numberFieldBytes, varintBytes } from "./frame-writer.js";
+import { PackedColumn } from "./packed-column.js";
+
+/** bigmap.v1.PipeResponse <-> ResultBatch, by hand. HOT: see pipe-request-codec. */
+export interface PipeResponseFrame {
+  readonly batchId: number;
+  /** Undefined `indexes` mean all operations of the batch: whoever sent the batch checks the count. */
+  readonly results: ResultBatch;
+  /** Set in the last frame of a pipe that ends in order: batches past this one were not begun. */
+  readonly closingLastBatchId: number | undefined;
+}
+
+export function encodePipeResponse(batchId: number, results: ResultBatch): Buffer {
+  const { count, indexes, statuses, versions, valueOffsets } = results;
+  let indexColumnBytes = 0;
+  let versionColumnBytes = 0;
+  let valueColumnBytes = 0;
+  for (let i = 0; i < count; i++) {
+    if (indexes !== undefined) indexColumnBytes += varintBytes(indexes[i] as number);
+    versionColumnBytes += varintBytes(versions[i] as number);
+    if (statuses[i] === resultStatus.foundValue) valueColumnBytes += varintBytes((valueOffsets[i + 1] as number) - (valueOffsets[i] as number));
+  }
+  const errors = encodeErrors(results.errors);
+  let errorBytes = 0;
+  for (const error of errors) errorBytes += fieldBytes(error.length);
+  const writer = new FrameWriter(
+    numberFieldBytes(batchId) + fieldBytes(indexColumnBytes) + fieldBytes(count) + fieldBytes(versionColumnBytes) +
+      fieldBytes(valueColumnBytes) + fieldBytes(results.values.length) + errorBytes,
+  );
+  writer.numberField(1, batchId);
+  if (indexes !== undefined && count > 0) {
+    writer.beginField(2, indexColumnBytes);
+    for (let i = 0; i < count; i++) writer.varint(indexes[i] as number);
+  }
+  writer.bytesField(3, statuses);
+  if (count > 0) {
+    writer.beginField(4, versionColumnBytes);
+    for (let i = 0; i < count; i++) writer.varint(versions[i] as number);
+  }
+  writeValueLengths(writer, valueColumnBytes, results);
+  writer.bytesField(6, results.values);
+  for (const error of errors) writer.bytesField(7, error);
+  return writer.finish();
+}
+
+/** The last frame of a pipe that the server ends in order. */
+export function encodePipeClosing(lastBatchId: number): Buffer {
+  const closingBytes = numberFieldBytes(lastBatchId);
+  const writer = new FrameWriter(1 + varintBytes(closingBytes) + closingBytes);
+  writer.beginField(8, closingBytes);
+  writer.numberField(1, lastBatchId);
+  return writer.finish();
+}
+
+/** Errors: FRAME_INVALID. Values are slices of the frame. */
+export function decodePipeResponse(frame: Buffer): PipeResponseFrame {
+  const fields = new ResponseFields();
+  fields.read(frame);
+  const { statuses, values } = fields;
+  const count = statuses.length;
+  if (count > limits.batchMaxOperations) throw frameInvalid("An answer has more results than a batch may have operations");
+  if (count > 0 && fields.batchId === 0) throw frameInvalid("An answer names no batch");
+  const results: ResultBatch = {
+    count,
+    indexes: readIndexes(fields.indexes.reader(frame), count),
+    statuses,
+    versions: readVersions(fields.versions.reader(frame), count),
+    values,
+    valueOffsets: readValueOffsets(fields.valueBytes.reader(frame), statuses, values.length),
+    errors: fields.errors ?? noErrors,
+  };
+  checkStatuses(statuses, results.errors);
+  return { batchId: fields.batchId, results, closingLastBatchId: fields.closingLastBatchId };
+}
+
+class ResponseFields {
+  batchId = 0;
+  statuses: Uint8Array = emptyBytes;
+  values: Uint8Array = emptyBytes;
+  errors: Map<number, BigMapError> | undefined;
+  closingLastBatchId: number | undefined;
+  readonly indexes = new PackedColumn();
+  readonly versions = new PackedColumn();
+  readonly valueBytes = new PackedColumn();
+
+  read(frame: Buffer): void {
+    const reader = new FrameReader(frame);
+    while (!reader.atEnd) {
+      const tag = reader.tag();
+      this.#field(frame, reader, tag);
+    }
+  }
+
+  #field(frame: Buffer, reader: FrameReader, tag: number): void {
+    switch (tag) {
+      case (1 << 3) | wireType.varint: this.batchId = reader.varint(); return;
+      case (3 << 3) | wireType.lengthDelimited: this.statuses = reader.bytes(); return;
+      case (6 << 3) | wireType.lengthDelimited: this.values = reader.bytes(); return;
+      case (7 << 3) | wireType.lengthDelimited: this.#error(frame, reader); return;
+      case (8 << 3) | wireType.lengthDelimited: this.#closing(frame, reader); return;
+    }
+    const field = tag >>> 3;
+    if (field === 2) this.indexes.take(reader, tag);
+    else if (field === 4) this.versions.take(reader, tag);
+    else if (field === 5) this.valueBytes.take(reader, tag);
+    else if (field <= 8) throw frameInvalid(`Field ${field} of an answer has a wrong wire type`);
+    else reader.skip(tag);
+  }
+
+  #error(frame: Buffer, outer: FrameReader): void {
+    const start = outer.lengthDelimited();
+    const reader = new FrameReader(frame, start, outer.position);
+    let resultIndex = 0;
+    let detail: Buffer | undefined;
+    while (!reader.atEnd) {
+      const tag = reader.tag();
+      if (tag === ((1 << 3) | wireType.varint)) resultIndex = reader.uint32();
+      else if (tag === ((2 << 3) | wireType.lengthDelimited)) detail = reader.bytes();
+      else if (tag >>> 3 <= 2) throw frameInvalid("A result's error has a wrong wire type");
+      else reader.skip(tag);
+    }
+    this.errors ??= new Map();
+    if (this.errors.has(resultIndex)) throw frameInvalid(`Result ${resultIndex} has two errors`);
+    this.errors.set(resultIndex, decodeErrorDetail(detail ?? emptyBytes));
+  }
+
+  #closing(frame: Buffer, outer: FrameReader): void {
+    const start = outer.lengthDelimited();
+    const reader = new FrameReader(frame, start, outer.position);
+    this.closingLastBatchId ??= 0;
+    while (!reader.atEnd) {
+      const tag = reader.tag();
+      if (tag === ((1 << 3) | wireType.varint)) this.closingLastBatchId = reader.varint();
+      else if (tag >>> 3 === 1) throw frameInvalid("A pipe's end has a wrong wire type");
+      else reader.skip(tag);
+    }
+  }
+}
+
+/** bigmap.v1.PipeError of each failed result, in the order of the results. */
+function encodeErrors(errors: ReadonlyMap<number, BigMapError>): readonly Buffer[] {
+  const encoded: Buffer[] = [];
+  for (const [resultIndex, error] of errors) {
+    const detail = encodeErrorDetail(error);
+    const writer = new FrameWriter(numberFieldBytes(resultIndex) + fieldBytes(detail.length));
+    writer.numberField(1, resultIndex);
+    writer.bytesField(2, detail);
+    encoded.push(writer.finish());
+  }
+  return encoded;
+}
+
+function writeValueLengths(writer: FrameWriter, columnBytes: number, results: ResultBatch): void {
+  if (columnBytes === 0) return;
+  const { count, statuses, valueOffsets } = results;
+  writer.beginField(5, columnBytes);
+  for (let i = 0; i < count; i++) {
+    if (statuses[i] === resultStatus.foundValue) writer.varint((valueOffsets[i + 1] as number) - (valueOffsets[i] as number));
+  }
+}
+
+function readIndexes(column: FrameReader, count: number): Uint32Array | undefined {
+  if (column.atEnd) return undefined;
+  const indexes = new Uint32Array(count);
+  for (let i = 0; i < count; i++) indexes[i] = column.uint32();
+  if (!column.atEnd) throw frameInvalid("There are more indexes than results");
+  return indexes;
+}
+
+function readVersions(column: FrameReader, count: number): Float64Array {
+  const versions = new Float64Array(count);
+  for (let i = 0; i < count; i++) versions[i] = column.varint();
+  if (!column.atEnd) throw frameInvalid("There are more versions than results");
+  return versions;
+}
+
+function readValueOffsets(lengths: FrameReader, statuses: Uint8Array, totalBytes: number): Uint32Array {
+  const count = statuses.length;
+  const offsets = new Uint32Array(count + 1);
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    if (statuses[i] === resultStatus.foundValue) {
+      end += lengths.varint();
+      if (end > totalBytes) throw frameInvalid("The values are longer than their bytes");
+    }
+    offsets[i + 1] = end;
+  }
+  if (end !== totalBytes || !lengths.atEnd) throw frameInvalid("The values do not add up to their bytes");
+  return offsets;
+}
+
+function checkStatuses(statuses: Uint8Array, errors: ReadonlyMap<number, BigMapError>): void {
+  let failed = 0;
+  for (let i = 0; i < statuses.length; i++) {
+    const status = statuses[i] as number;
+    if (status > resultStatus.nothingToDelete) throw frameInvalid(`Result ${i} has the unknown status ${status}`);
+    if (status !== resultStatus.failed) continue;
+    if (!errors.has(i)) throw frameInvalid(`Result ${i} failed without an error`);
+    failed++;
+  }
+  if (failed !== errors.size) throw frameInvalid("An error belongs to no failed result");
+}

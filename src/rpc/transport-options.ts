@@ -1,0 +1,26 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
+import { limits } from "../base/limits.js";
+
+/**
+ * Both ends: message sizes, and pings that notice a peer which vanished without a word within half a minute. A flow-control
+ * window of one message lets a large batch travel without waiting for its own acknowledgements.
+ */
+const sharedOptions: ChannelOptions = {
+  "grpc.max_receive_message_length": limits.messageMaxBytes,
+  "grpc.max_send_message_length": limits.messageMaxBytes,
+  "grpc.keepalive_time_ms": 20_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+};
+
+export const serverOptions: ChannelOptions = sharedOptions;
+
+export const channelOptions: ChannelOptions = {
+  ...sharedOptions,
+  "grpc.keepalive_permit_without_calls": 1,
+  // Retries belong to the client, which knows what may be repeated.
+  "grpc.enable_retries": 0,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 2_000,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.use_local_subchannel_pool": 1,
+};
