@@ -1,0 +1,174 @@
+import type { CanisterId, SessionId } from "../base/ids.js";
+import { BigMapError } from "../base/errors.js";
+import { systemClock, type Clock } from "../base/clock.js";
+import { isMapName, limits } from "../base/limits.js";
+import { silentLogger, type Logger } from "../base/logger.js";
+import type { MapDescription, MapSettings } from "../base/map-backend.js";
+import { systemRandom, type Random } from "../base/random.js";
+import type { Token } from "../ring/token.js";
+import type { CanisterSplit, MapRing, Topology } from "../ring/topology.js";
+import { Budget } from "./budget.js";
+import { Coalescer } from "./coalescer.js";
+import { bytes, utf8, type Codec } from "./codec.js";
+import type { Connection } from "./connection.js";
+import { connectGrpc } from "./grpc-connection.js";
+import { MapHandle, checkedTimeoutMs } from "./map-handle.js";
+import type { Terms } from "./pending-batch.js";
+
+export const defaultTimeoutMs = 30_000;
+
+export interface ConnectOptions {
+  /** HOST:PORT of one or more replicas; any of them answers for every key. */
+  readonly endpoints: readonly string[];
+  /** For connecting, and for every call that does not bring its own; 30 s by default. */
+  readonly timeoutMs?: number;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface BigMapOptions {
+  readonly timeoutMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Under which an in-process replica keeps the order of this client's operations. */
+  readonly sessionId?: SessionId;
+  /** What may wait in this client; past it operations fail with OVERLOADED. */
+  readonly maxOperations?: number;
+  readonly maxBytes?: number;
+}
+
+/** An open installation of BigMap: the door to its maps. */
+export class BigMap {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #sessionId: SessionId;
+  readonly #terms: Terms;
+  readonly #budget: Budget;
+  readonly #coalescers = new Map<string, Coalescer>();
+  #closing: Promise<void> | undefined;
+
+  /** For connections of any sort; applications use `connect`, or `openBigMap` of `bigmap/embedded`. */
+  constructor(connection: Connection, options: BigMapOptions = {}) {
+    this.#connection = connection;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+    this.#sessionId = options.sessionId ?? 0;
+    this.#terms = { timeoutMs: checkedTimeoutMs(options.timeoutMs ?? defaultTimeoutMs), signal: undefined, atomic: false };
+    this.#budget = new Budget(options.maxOperations ?? limits.clientMaxOperations, options.maxBytes ?? limits.clientMaxBytes);
+  }
+
+  /** Errors: UNAVAILABLE where no endpoint answers within the timeout, CANCELLED, INVALID_ARGUMENT. */
+  static async connect(options: ConnectOptions): Promise<BigMap> {
+    const timeoutMs = checkedTimeoutMs(options.timeoutMs ?? defaultTimeoutMs);
+    const clock = options.clock ?? systemClock;
+    const random = options.random ?? systemRandom;
+    const ports = { clock, random, logger: options.logger ?? silentLogger };
+    const connection = await connectGrpc({ endpoints: options.endpoints, timeoutMs, signal: options.signal, ...ports });
+    return new BigMap(connection, { timeoutMs, clock, random });
+  }
+
+  /** A handle of one map; asks nothing of the server. Keys are text and values bytes, unless codecs say otherwise. */
+  map(name: string): MapHandle<string, Uint8Array>;
+  map<V>(name: string, codecs: { readonly value: Codec<V> }): MapHandle<string, V>;
+  map<K>(name: string, codecs: { readonly key: Codec<K> }): MapHandle<K, Uint8Array>;
+  map<K, V>(name: string, codecs: { readonly key: Codec<K>; readonly value: Codec<V> }): MapHandle<K, V>;
+  map(name: string, codecs: { readonly key?: Codec<unknown>; readonly value?: Codec<unknown> } = {}): MapHandle<unknown, unknown> {
+    const key = codecs.key ?? (utf8 as Codec<unknown>);
+    const value = codecs.value ?? (bytes as Codec<unknown>);
+    return new MapHandle(name, { key, value }, this.#coalescerOf(name), this.#connection, this.#terms);
+  }
+
+  /** Makes a map with settings of its own. Errors: MAP_EXISTS, MAP_NAME_INVALID, INVALID_ARGUMENT. */
+  async createMap(name: string, settings: Partial<MapSettings> = {}): Promise<MapDescription> {
+    this.#assertOpen();
+    assertMapName(name);
+    return this.#connection.createMap(name, settings);
+  }
+
+  /** All maps, in the order of their names. */
+  async *listMaps(): AsyncGenerator<MapDescription, void, undefined> {
+    let pageToken: string | undefined;
+    do {
+      this.#assertOpen();
+      const page = await this.#connection.listMaps({ pageSize: limits.listPageMaxMaps, pageToken });
+      yield* page.maps;
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined);
+  }
+
+  /** Deletes the map with all its entries, in one atomic step. Errors: MAP_NOT_FOUND. */
+  async dropMap(name: string): Promise<void> {
+    this.#assertOpen();
+    assertMapName(name);
+    this.#coalescers.get(name)?.flush();
+    await this.#connection.dropMap(name);
+  }
+
+  /** The map's ring now. Errors: MAP_NOT_FOUND. */
+  async ring(name: string): Promise<MapRing> {
+    this.#assertOpen();
+    assertMapName(name);
+    return this.#connection.getRing(name);
+  }
+
+  /** The map's ring now and after every change. Ends with MAP_NOT_FOUND when the map is dropped, quietly when aborted. */
+  watchRing(name: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<MapRing> {
+    this.#assertOpen();
+    assertMapName(name);
+    return this.#connection.watchRing(name, options.signal ?? new AbortController().signal);
+  }
+
+  /** Replicas, maps and canisters; of one map or of all. Errors: MAP_NOT_FOUND. */
+  async topology(name?: string): Promise<Topology> {
+    this.#assertOpen();
+    if (name !== undefined) assertMapName(name);
+    return this.#connection.getTopology(name);
+  }
+
+  /**
+   * Splits a data canister and resolves when the new ring is in force. `cut` is the first token of the right half; by
+   * default the point that halves the bytes. Errors: CANISTER_NOT_FOUND, CANISTER_UNSPLITTABLE, CANISTER_BUSY.
+   */
+  async splitCanister(canisterId: CanisterId, options: { readonly cut?: Token } = {}): Promise<CanisterSplit> {
+    this.#assertOpen();
+    return this.#connection.splitCanister(canisterId, options.cut);
+  }
+
+  /** Answers what is under way, then ends. Every later call fails with CLOSED. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#coalescers.values()].map((coalescer) => coalescer.close()));
+    await this.#connection.close();
+  }
+
+  #coalescerOf(name: string): Coalescer {
+    this.#assertOpen();
+    assertMapName(name);
+    let coalescer = this.#coalescers.get(name);
+    if (coalescer === undefined) {
+      const ports = { connection: this.#connection, sessionId: this.#sessionId, budget: this.#budget, clock: this.#clock, random: this.#random };
+      coalescer = new Coalescer(name, ports);
+      this.#coalescers.set(name, coalescer);
+    }
+    return coalescer;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new BigMapError("CLOSED", "This client was closed");
+  }
+}
+
+function assertMapName(name: string): void {
+  if (!isMapName(name)) throw new BigMapError("MAP_NAME_INVALID", `"${name.slice(0, limits.mapNameMaxChars)}" is not a name for a map`);
+}

@@ -1,0 +1,308 @@
+/**
+ * The heart of the client: everything that is asked of one map in one turn of the event loop goes out as one batch, so
+ * that many callers who await one operation each are as fast as one caller who batches. HOT: `ask`, `enqueue`.
+ *
+ * Order: operations go to the connection in the order in which they were asked; a retry keeps the order on each key
+ * (see RetryLane).
+ */
+import { BigMapError } from "../base/errors.js";
+import type { CancelTimer, Clock } from "../base/clock.js";
+import type { SessionId } from "../base/ids.js";
+import { limits } from "../base/limits.js";
+import type { Random } from "../base/random.js";
+import { Backoff } from "./backoff.js";
+import type { Budget } from "./budget.js";
+import type { Connection } from "./connection.js";
+import { PendingBatch, type Asked, type BatchOwner, type Terms } from "./pending-batch.js";
+import type { Receiver, Reject, Resolve } from "./receiver.js";
+import { RetryLane, keyTextOf, orderOf, type HeldOperation } from "./retry-lane.js";
+
+export interface CoalescerPorts {
+  readonly connection: Connection;
+  readonly sessionId: SessionId;
+  readonly budget: Budget;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+let capturedResolve: Resolve;
+let capturedReject: Reject;
+/** One executor for all promises: what it captures is read at once. */
+function capture(resolve: Resolve, reject: Reject): void {
+  capturedResolve = resolve;
+  capturedReject = reject;
+}
+
+export class Coalescer implements BatchOwner {
+  readonly #map: string;
+  readonly #ports: CoalescerPorts;
+  readonly #lane: RetryLane;
+  /** Takes the operations of this turn; undefined until the first. */
+  #open: PendingBatch | undefined;
+  /** Batches of this turn that are full, or were closed by other terms. */
+  #sealed: PendingBatch[] = [];
+  /** Sent and not all answered, oldest first; answered ones stay while an older one is open. */
+  #sent: PendingBatch[] = [];
+  #lastSequence = 0;
+  #cancelSweep: CancelTimer | undefined;
+  #sweepAtMs = Infinity;
+  #closed = false;
+  #lastTerms: Terms | undefined;
+  #whenIdle: (() => void)[] = [];
+  readonly #keysOfRetry = new Map<PendingBatch, string[]>();
+  readonly #abortListeners = new Map<PendingBatch, () => void>();
+  readonly #flush = (): void => this.flush();
+  /** The same function for every signal, so that a signal that is used a million times is listened to once. */
+  readonly #onLaneAbort = (): void => {
+    this.#lane.refuseWhere((held) => (held.terms.signal?.aborted === true ? cancelled(held.terms.signal) : undefined));
+    if (this.#closed) this.#tellIdle();
+  };
+
+  constructor(map: string, ports: CoalescerPorts) {
+    this.#map = map;
+    this.#ports = ports;
+    this.#lane = new RetryLane(ports.clock, new Backoff(ports.random), ports.budget, (operations) => this.#sendAgain(operations));
+  }
+
+  /** Asks one operation and resolves to what the receiver makes of its result. */
+  ask<T>(operation: number, key: Uint8Array | string, value: Uint8Array | undefined, ifVersion: number, receiver: Receiver, terms: Terms): Promise<T> {
+    const promise = new Promise<unknown>(capture);
+    this.enqueue(operation, key, value, ifVersion, receiver, capturedResolve, capturedReject, 0, terms);
+    return promise as Promise<T>;
+  }
+
+  /** Errors, thrown: CLOSED, OVERLOADED, CANCELLED. */
+  enqueue(
+    operation: number,
+    key: Uint8Array | string,
+    value: Uint8Array | undefined,
+    ifVersion: number,
+    receiver: Receiver,
+    resolve: Resolve,
+    reject: Reject,
+    place: number,
+    terms: Terms,
+  ): void {
+    if (this.#closed) this.assertOpen();
+    if (terms.signal !== undefined && terms.signal.aborted) throw cancelled(terms.signal);
+    const sizeBytes = key.length + (value === undefined ? 0 : value.length);
+    if (!this.#lane.idle && this.#lane.holds(key)) {
+      this.#ports.budget.take(1, sizeBytes);
+      this.#ports.budget.giveBack(1, sizeBytes);
+      this.#lineUp([{ operation, key, value, ifVersion, receiver, resolve, reject, place }], terms);
+      return;
+    }
+    const batch = this.#batchFor(terms, sizeBytes);
+    this.#ports.budget.take(1, sizeBytes);
+    batch.budgetBytes += sizeBytes;
+    batch.push(operation, key, value, ifVersion, receiver, resolve, reject, place);
+  }
+
+  /**
+   * Asks operations that must travel as one batch; their terms are atomic and theirs alone. Where one of the keys waits
+   * to be sent again, all of them line up behind it. Errors, thrown before anything is taken: CLOSED, OVERLOADED, CANCELLED.
+   */
+  enqueueWhole(operations: readonly Asked[], terms: Terms): void {
+    this.assertOpen();
+    if (terms.signal?.aborted === true) throw cancelled(terms.signal);
+    const { budget } = this.#ports;
+    const sizeBytes = operations.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+    budget.take(operations.length, sizeBytes);
+    budget.giveBack(operations.length, sizeBytes);
+    if (!this.#lane.idle && operations.some(({ key }) => this.#lane.holds(key))) {
+      this.#lineUp(operations, terms);
+      return;
+    }
+    for (const { operation, key, value, ifVersion, receiver, resolve, reject, place } of operations) {
+      this.enqueue(operation, key, value, ifVersion, receiver, resolve, reject, place, terms);
+    }
+  }
+
+  /** The terms of calls with options of their own; calls in a row with the same options share them, and so their batch. */
+  termsFor(timeoutMs: number, signal: AbortSignal | undefined): Terms {
+    const last = this.#lastTerms;
+    if (last !== undefined && last.timeoutMs === timeoutMs && last.signal === signal) return last;
+    return (this.#lastTerms = { timeoutMs, signal, atomic: false });
+  }
+
+  /** Errors, thrown: CLOSED. */
+  assertOpen(): void {
+    if (this.#closed) throw new BigMapError("CLOSED", `The client of map "${this.#map}" was closed`);
+  }
+
+  /** Sends what was collected. */
+  flush(): void {
+    const sealed = this.#sealed;
+    const open = this.#open;
+    this.#open = undefined;
+    if (sealed.length > 0) {
+      this.#sealed = [];
+      for (const batch of sealed) this.#send(batch);
+    }
+    if (open !== undefined) this.#send(open);
+  }
+
+  /** Accepts nothing more; resolves when everything accepted is answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#idle) return;
+    await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  retry(batch: PendingBatch, indexes: readonly number[], errors: readonly BigMapError[]): void {
+    const keyTexts = this.#keysOfRetry.get(batch);
+    const held = indexes.map((index, i): HeldOperation => {
+      const keyText = keyTexts?.[index] ?? keyTextOf(batch.keyAt(index));
+      const order = orderOf(batch.sequence, index);
+      return { ...batch.moveAway(index), keyText, order, terms: batch.terms, deadlineMs: batch.deadlineMs, error: errors[i] };
+    });
+    this.#lane.hold(held, this.#sent);
+    batch.terms.signal?.addEventListener("abort", this.#onLaneAbort, { once: true });
+    this.#sweepBy(batch.deadlineMs);
+  }
+
+  finished(batch: PendingBatch): void {
+    this.#ports.budget.giveBack(batch.count, batch.budgetBytes);
+    while (this.#sent[0]?.done === true) this.#sent.shift();
+    const listener = this.#abortListeners.get(batch);
+    if (listener !== undefined) {
+      this.#abortListeners.delete(batch);
+      batch.terms.signal?.removeEventListener("abort", listener);
+    }
+    const keyTexts = this.#keysOfRetry.get(batch);
+    if (keyTexts !== undefined) {
+      this.#keysOfRetry.delete(batch);
+      this.#lane.release(keyTexts, batch.answered);
+    } else if (!this.#lane.idle) {
+      this.#lane.advance();
+    }
+    if (this.#closed) this.#tellIdle();
+  }
+
+  get #idle(): boolean {
+    return this.#open === undefined && this.#sealed.length === 0 && this.#sent.length === 0 && this.#lane.idle;
+  }
+
+  #tellIdle(): void {
+    if (!this.#idle) return;
+    for (const resolve of this.#whenIdle) resolve();
+    this.#whenIdle = [];
+  }
+
+  #batchFor(terms: Terms, sizeBytes: number): PendingBatch {
+    const open = this.#open;
+    if (open !== undefined) {
+      // A text key may take three times its length; no key takes more than its limit. An atomic batch was measured before.
+      const fits = open.count < limits.batchMaxOperations && open.sizeBytes + sizeBytes + limits.keyMaxBytes <= limits.batchMaxBytes;
+      if (open.terms === terms && (fits || terms.atomic)) return open;
+      this.#sealed.push(open);
+    } else {
+      // A turn of the loop: what is asked by everybody who wakes up with the same message comes before the check phase.
+      setImmediate(this.#flush);
+    }
+    const batch = new PendingBatch(this, terms, this.#ports.clock.monotonicMs() + terms.timeoutMs);
+    if (terms.signal !== undefined) this.#watch(batch, terms.signal);
+    return (this.#open = batch);
+  }
+
+  #send(batch: PendingBatch): void {
+    // Abandoned before it was sent.
+    if (batch.done) return;
+    const operations = batch.build(this.#map, ++this.#lastSequence);
+    this.#sent.push(batch);
+    this.#sweepBy(batch.deadlineMs);
+    this.#ports.connection.submit(operations, this.#ports.sessionId, batch);
+  }
+
+  /** Sends held operations in their order, in as few batches as their terms and deadlines allow. */
+  #sendAgain(operations: readonly HeldOperation[]): void {
+    let batch: PendingBatch | undefined;
+    let keyTexts: string[] = [];
+    const batches: PendingBatch[] = [];
+    for (const held of operations) {
+      const fits = batch !== undefined && batch.terms === held.terms && batch.deadlineMs === held.deadlineMs && hasRoom(batch, held);
+      if (batch === undefined || !fits) {
+        batch = new PendingBatch(this, held.terms, held.deadlineMs);
+        if (held.terms.signal !== undefined) this.#watch(batch, held.terms.signal);
+        keyTexts = [];
+        this.#keysOfRetry.set(batch, keyTexts);
+        batches.push(batch);
+        this.#lane.sentBatch();
+      }
+      const sizeBytes = held.key.length + (held.value?.length ?? 0);
+      this.#ports.budget.takeAnyway(1, sizeBytes);
+      batch.budgetBytes += sizeBytes;
+      keyTexts.push(held.keyText);
+      batch.push(held.operation, held.key, held.value, held.ifVersion, held.receiver, held.resolve, held.reject, held.place);
+    }
+    for (const ready of batches) this.#send(ready);
+  }
+
+  #lineUp(operations: readonly Asked[], terms: Terms): void {
+    const deadlineMs = this.#ports.clock.monotonicMs() + terms.timeoutMs;
+    for (const asked of operations) {
+      // The caller may change its key and value once the call has returned.
+      const key = Buffer.from(asked.key as string);
+      const value = asked.value === undefined ? undefined : new Uint8Array(asked.value);
+      const order = orderOf(++this.#lastSequence, 0);
+      this.#lane.lineUp({ ...asked, key, value, keyText: keyTextOf(key), order, terms, deadlineMs, error: undefined });
+    }
+    terms.signal?.addEventListener("abort", this.#onLaneAbort, { once: true });
+    this.#sweepBy(deadlineMs);
+  }
+
+  #watch(batch: PendingBatch, signal: AbortSignal): void {
+    const listener = (): void => this.#withdraw(batch, cancelled(signal));
+    this.#abortListeners.set(batch, listener);
+    signal.addEventListener("abort", listener, { once: true });
+  }
+
+  #withdraw(batch: PendingBatch, reason: BigMapError): void {
+    if (batch.done) return;
+    batch.giveUp();
+    if (batch.sequence === 0) batch.abandon(reason, false);
+    else if (this.#ports.connection.withdraw === undefined) batch.abandon(reason, true);
+    else this.#ports.connection.withdraw(batch, reason);
+  }
+
+  /** One timer for all deadlines: it is set for the earliest, and looks at everything when it fires. */
+  #sweepBy(deadlineMs: number): void {
+    if (deadlineMs >= this.#sweepAtMs) return;
+    this.#cancelSweep?.();
+    this.#sweepAtMs = deadlineMs;
+    if (deadlineMs === Infinity) return;
+    const delayMs = Math.min(Math.max(1, deadlineMs - this.#ports.clock.monotonicMs()), longestTimerMs);
+    this.#cancelSweep = this.#ports.clock.setTimer(delayMs, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = undefined;
+    this.#sweepAtMs = Infinity;
+    const nowMs = this.#ports.clock.monotonicMs();
+    let nextMs = Infinity;
+    for (const batch of [...this.#sent]) {
+      if (batch.deadlineMs <= nowMs) this.#withdraw(batch, tooLate(batch.terms));
+      else if (!batch.done) nextMs = Math.min(nextMs, batch.deadlineMs);
+    }
+    this.#lane.refuseWhere((held) => (held.deadlineMs <= nowMs ? (held.error ?? tooLate(held.terms)) : undefined));
+    this.#sweepBy(Math.min(nextMs, this.#lane.deadlineMs));
+    if (this.#closed) this.#tellIdle();
+  }
+}
+
+/** setTimeout takes 31 bits. */
+const longestTimerMs = 2 ** 31 - 1;
+
+function hasRoom(batch: PendingBatch, held: HeldOperation): boolean {
+  if (held.terms.atomic) return true;
+  const sizeBytes = held.key.length + (held.value?.length ?? 0);
+  return batch.count < limits.batchMaxOperations && batch.sizeBytes + sizeBytes <= limits.batchMaxBytes;
+}
+
+function tooLate(terms: Terms): BigMapError {
+  return new BigMapError("DEADLINE_EXCEEDED", `There was no answer within ${terms.timeoutMs} ms`);
+}
+
+function cancelled(signal: AbortSignal): BigMapError {
+  return new BigMapError("CANCELLED", "The caller's signal was aborted", { cause: signal.reason });
+}

@@ -1,0 +1,128 @@
+import { emptyBytes } from "../base/bytes.js";
+import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+import type { ScannedEntry } from "../base/map-backend.js";
+import { decode } from "./codec.js";
+import type { Connection } from "./connection.js";
+import type { MapCodecs } from "./map-handle.js";
+
+export interface ScanOptions<K> {
+  /** Only keys whose bytes begin with the encoded form of this one; the filter runs in the canisters. */
+  readonly prefix?: K;
+  /** At most this many entries. */
+  readonly limit?: number;
+  /** Where to resume: `cursor` of an earlier scan of the same map and prefix. Errors: CURSOR_INVALID. */
+  readonly cursor?: Uint8Array;
+  /** Leaves the values out. */
+  readonly keysOnly?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ScanEntry<K, V> {
+  readonly key: K;
+  /** Undefined in a scan of keys only. */
+  readonly value: V;
+  readonly version: number;
+}
+
+export interface ScannedPage<K, V> {
+  readonly entries: readonly ScanEntry<K, V>[];
+  /** Where to resume after this page; undefined after the last. */
+  readonly cursor: Uint8Array | undefined;
+}
+
+/**
+ * A running scan: an async iterable of entries in ring order, to be read once.
+ *
+ * To stop and resume later, even in another process, keep `cursor` and hand it to a new scan. It stands after the last
+ * page that was read to its end: after a `break` in the middle of a page the entries of that page come again. With a
+ * `limit`, or with `pages()`, nothing comes twice. Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANCELLED, CODEC_FAILED.
+ */
+export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
+  readonly #map: string;
+  readonly #codecs: MapCodecs<K, unknown>;
+  readonly #connection: Connection;
+  readonly #prefix: Uint8Array;
+  readonly #keysOnly: boolean;
+  readonly #signal: AbortSignal | undefined;
+  #left: number;
+  #cursor: Uint8Array | undefined;
+  #ended = false;
+
+  /** For MapHandle. */
+  constructor(map: string, codecs: MapCodecs<K, unknown>, connection: Connection, prefix: Uint8Array | undefined, options: ScanOptions<K>) {
+    this.#map = map;
+    this.#codecs = codecs;
+    this.#connection = connection;
+    this.#prefix = prefix ?? emptyBytes;
+    this.#left = checkedLimit(options.limit);
+    this.#cursor = options.cursor;
+    this.#keysOnly = options.keysOnly === true;
+    this.#signal = options.signal;
+  }
+
+  /** Where to resume; undefined before the first page and after the last (see `ended`). */
+  get cursor(): Uint8Array | undefined {
+    return this.#cursor;
+  }
+
+  /** Whether the scan has seen the whole map. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ScanEntry<K, V>, void, undefined> {
+    while (this.#mayGoOn()) {
+      const page = await this.#fetch();
+      yield* page.entries;
+      this.#advance(page);
+    }
+  }
+
+  /** The same, a page at a time: at most 4,096 entries or 1 MiB. A page may be empty. */
+  async *pages(): AsyncGenerator<ScannedPage<K, V>, void, undefined> {
+    while (this.#mayGoOn()) {
+      const page = await this.#fetch();
+      this.#advance(page);
+      yield page;
+    }
+  }
+
+  #mayGoOn(): boolean {
+    return !this.#ended && this.#left > 0;
+  }
+
+  #advance(page: ScannedPage<K, V>): void {
+    this.#left -= page.entries.length;
+    this.#cursor = page.cursor;
+    this.#ended = page.cursor === undefined;
+  }
+
+  async #fetch(): Promise<ScannedPage<K, V>> {
+    this.#assertNotAborted();
+    const maxEntries = Math.min(this.#left, limits.scanPageMaxEntries);
+    const request = { map: this.#map, prefix: this.#prefix, maxEntries, cursor: this.#cursor, keysOnly: this.#keysOnly };
+    try {
+      const page = await this.#connection.scanPage(request, this.#signal);
+      return { entries: page.entries.map((entry) => this.#decode(entry)), cursor: page.cursor };
+    } catch (error) {
+      this.#assertNotAborted();
+      throw BigMapError.from(error);
+    }
+  }
+
+  #decode(entry: ScannedEntry): ScanEntry<K, V> {
+    const value = this.#keysOnly ? undefined : decode(this.#codecs.value, entry.value);
+    return { key: decode(this.#codecs.key, entry.key), value: value as V, version: entry.version };
+  }
+
+  #assertNotAborted(): void {
+    if (this.#signal?.aborted === true) throw new BigMapError("CANCELLED", "The scan's signal was aborted", { cause: this.#signal.reason });
+  }
+}
+
+function checkedLimit(limit: number | undefined): number {
+  if (limit === undefined || limit === Infinity) return Infinity;
+  if (Number.isSafeInteger(limit) && limit >= 0) return limit;
+  throw new BigMapError("INVALID_ARGUMENT", `A limit is a whole number from 0, not ${limit}`);
+}
