@@ -46,6 +46,8 @@ export const limits = {
   /** Operations in flight on one pipe; past either its reader pauses. */
   pipeMaxOperations: 32_768,
   pipeMaxBytes: 32 * mibBytes,
+  /** Answers of one pipe that its client has not taken; past it, values are answered with OVERLOADED. */
+  pipeReplyMaxBytes: 64 * mibBytes,
   /** Operations waiting in one client; past it they fail with OVERLOADED. */
   clientMaxOperations: 1_000_000,
   clientMaxBytes: 512 * mibBytes,

@@ -1,0 +1,264 @@
+import type { ServiceError } from "@grpc/grpc-js";
+import type { Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+import type { OperationBatch } from "../base/operation-batch.js";
+import { encodePipeRequest } from "../proto/pipe-request-codec.js";
+import { decodePipeResponse, type PipeResponseFrame } from "../proto/pipe-response-codec.js";
+import { failureOf, type PipeStream } from "./grpc-channel.js";
+import { PipeBatch, type PipeSink } from "./pipe-batch.js";
+
+/**
+ * Life of a pipe. `connecting`: batches wait. `open`: they are sent. `closing`: one of the two ends ends it in order;
+ * nothing new is accepted, what was sent is still answered. `closed`: everything is answered or lost.
+ */
+export type PipeState =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "open" }
+  | { readonly kind: "closing" }
+  | { readonly kind: "closed"; readonly error: BigMapError | undefined };
+
+export interface PipeClientOptions {
+  readonly clock: Clock;
+  /** Sent and unanswered; past either, batches wait. */
+  readonly windowMaxOperations?: number;
+  readonly windowMaxBytes?: number;
+  /** Waiting; past either, batches are lost with OVERLOADED. */
+  readonly queueMaxOperations?: number;
+  readonly queueMaxBytes?: number;
+  readonly onStateChange?: (state: PipeState) => void;
+  /** Called when a full window has room again and nothing waits. */
+  readonly onRoom?: () => void;
+}
+
+/**
+ * One pipe to one replica. It never connects again by itself: when it is closed, whoever owns it decides about a new one.
+ * Batches take effect on the server in the order in which they were submitted. HOT.
+ */
+export class PipeClient {
+  readonly #stream: PipeStream;
+  readonly #options: PipeClientOptions;
+  readonly #window: Budget;
+  readonly #queueBudget: Budget;
+  readonly #sent = new Map<number, PipeBatch>();
+  readonly #closed: Promise<void>;
+  #resolveClosed!: () => void;
+  #queue: PipeBatch[] = [];
+  #queueHead = 0;
+  #lastBatchId = 0;
+  #wasFull = false;
+  #endRequested = false;
+  #state: PipeState = { kind: "connecting" };
+
+  constructor(stream: PipeStream, options: PipeClientOptions) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#window = new Budget(options.windowMaxOperations ?? limits.pipeMaxOperations, options.windowMaxBytes ?? limits.pipeMaxBytes);
+    this.#queueBudget = new Budget(options.queueMaxOperations ?? limits.clientMaxOperations, options.queueMaxBytes ?? limits.clientMaxBytes);
+    this.#closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    stream.on("metadata", () => this.#onOpen());
+    stream.on("data", (frame: Buffer) => this.#onFrame(frame));
+    stream.on("error", (error: ServiceError) => this.#finish(failureOf(error)));
+    stream.on("status", () => this.#finish(undefined));
+  }
+
+  get state(): PipeState {
+    return this.#state;
+  }
+
+  /** Whether the next batch is sent at once. While it is false it pays to collect larger batches. */
+  get hasRoom(): boolean {
+    return this.#state.kind === "open" && this.#queueHead === this.#queue.length && !this.#window.isFull;
+  }
+
+  get unansweredOperations(): number {
+    return this.#window.operations;
+  }
+
+  /**
+   * Sends the batch, or lets it wait for the window. Never throws: what cannot be sent is lost at once, from inside this
+   * call, as never begun.
+   */
+  submit(batch: OperationBatch, sink: PipeSink): void {
+    const pipeBatch = new PipeBatch(batch, sink);
+    const refusal = this.#refusal(batch);
+    if (refusal !== undefined) pipeBatch.lose(false, refusal);
+    else if (batch.count > 0 && this.hasRoom) this.#send(pipeBatch);
+    else if (batch.count > 0) this.#enqueue(pipeBatch);
+  }
+
+  /** Sends what waits, takes the answers, and ends the pipe. */
+  close(): Promise<void> {
+    this.#endRequested = true;
+    if (this.#state.kind === "open") this.#endIfIdle();
+    else if (this.#state.kind === "connecting" && this.#queue.length === 0) this.abort(closedError());
+    return this.#closed;
+  }
+
+  /** Cuts the pipe off: everything unanswered is lost with this error. */
+  abort(error: BigMapError): void {
+    this.#finish(error);
+    this.#stream.cancel();
+  }
+
+  #refusal(batch: OperationBatch): BigMapError | undefined {
+    const { kind } = this.#state;
+    if (this.#endRequested || kind === "closing") return closedError();
+    if (kind === "closed") return this.#state.error ?? closedError();
+    if (batch.count > limits.batchMaxOperations || batch.keys.length + batch.values.length > limits.batchMaxBytes) {
+      return new BigMapError("BATCH_TOO_LARGE", `A batch has at most ${limits.batchMaxOperations} operations and ${limits.batchMaxBytes} bytes`);
+    }
+    return undefined;
+  }
+
+  #enqueue(pipeBatch: PipeBatch): void {
+    this.#wasFull = true;
+    if (this.#queueBudget.isFull) {
+      pipeBatch.lose(false, new BigMapError("OVERLOADED", "Too many operations are waiting for this connection"));
+      return;
+    }
+    this.#queueBudget.take(pipeBatch);
+    this.#queue.push(pipeBatch);
+  }
+
+  #send(pipeBatch: PipeBatch): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (pipeBatch.batch.deadlineMs <= nowMs) {
+      pipeBatch.lose(false, new BigMapError("DEADLINE_EXCEEDED", "The operation was not sent before its deadline"));
+      return;
+    }
+    const batchId = ++this.#lastBatchId;
+    this.#window.take(pipeBatch);
+    this.#sent.set(batchId, pipeBatch);
+    this.#stream.write(encodePipeRequest(pipeBatch.batch, batchId, nowMs));
+  }
+
+  #onOpen(): void {
+    if (this.#state.kind !== "connecting") return;
+    this.#enter({ kind: "open" });
+    this.#pump();
+  }
+
+  #onFrame(bytes: Buffer): void {
+    if (this.#state.kind === "closed") return;
+    try {
+      const frame = decodePipeResponse(bytes);
+      if (frame.results.count > 0) this.#onResults(frame);
+      if (frame.closingLastBatchId !== undefined) this.#onClosing(frame.closingLastBatchId);
+    } catch (error) {
+      this.abort(BigMapError.from(error));
+      return;
+    }
+    this.#pump();
+  }
+
+  #onResults({ batchId, results }: PipeResponseFrame): void {
+    const pipeBatch = this.#sent.get(batchId);
+    if (pipeBatch === undefined) throw new BigMapError("FRAME_INVALID", `Batch ${batchId} is answered, but waits for nothing`);
+    pipeBatch.deliver(results);
+    this.#window.giveOperations(results.count);
+    if (!pipeBatch.isAnswered) return;
+    this.#sent.delete(batchId);
+    this.#window.giveBytes(pipeBatch.sizeBytes);
+  }
+
+  /** The server ends the pipe: what it did not begin may go elsewhere at once. */
+  #onClosing(lastBatchId: number): void {
+    this.#enter({ kind: "closing" });
+    const error = new BigMapError("SHUTTING_DOWN", "The replica ended the connection in order");
+    for (const [batchId, pipeBatch] of this.#sent) {
+      if (batchId <= lastBatchId) continue;
+      this.#sent.delete(batchId);
+      pipeBatch.lose(false, error);
+    }
+    this.#loseQueue(error);
+    this.#stream.end();
+  }
+
+  #pump(): void {
+    if (this.#state.kind !== "open") return;
+    while (this.#queueHead < this.#queue.length && !this.#window.isFull) {
+      const pipeBatch = this.#queue[this.#queueHead++] as PipeBatch;
+      this.#queueBudget.give(pipeBatch);
+      this.#send(pipeBatch);
+    }
+    if (this.#queueHead === this.#queue.length && this.#queueHead > 0) {
+      this.#queue = [];
+      this.#queueHead = 0;
+    }
+    if (this.#endRequested) this.#endIfIdle();
+    else if (this.#wasFull && this.hasRoom) {
+      this.#wasFull = false;
+      this.#options.onRoom?.();
+    }
+  }
+
+  #endIfIdle(): void {
+    if (this.#queue.length > 0) return;
+    this.#enter({ kind: "closing" });
+    this.#stream.end();
+  }
+
+  #finish(error: BigMapError | undefined): void {
+    if (this.#state.kind === "closed") return;
+    this.#enter({ kind: "closed", error });
+    const loss = error ?? new BigMapError("UNAVAILABLE", "The connection ended before the answer");
+    const sent = [...this.#sent.values()];
+    this.#sent.clear();
+    for (const pipeBatch of sent) pipeBatch.lose(true, loss);
+    this.#loseQueue(loss);
+    this.#resolveClosed();
+  }
+
+  #loseQueue(error: BigMapError): void {
+    const waiting = this.#queue.slice(this.#queueHead);
+    this.#queue = [];
+    this.#queueHead = 0;
+    for (const pipeBatch of waiting) pipeBatch.lose(false, error);
+  }
+
+  #enter(state: PipeState): void {
+    if (this.#state.kind === "closed" || this.#state.kind === state.kind) return;
+    this.#state = state;
+    this.#options.onStateChange?.(state);
+  }
+}
+
+/** How many operations and bytes are under way, against the most that may be. The last batch may overshoot it. */
+class Budget {
+  operations = 0;
+  #bytes = 0;
+  readonly #maxOperations: number;
+  readonly #maxBytes: number;
+
+  constructor(maxOperations: number, maxBytes: number) {
+    this.#maxOperations = maxOperations;
+    this.#maxBytes = maxBytes;
+  }
+
+  get isFull(): boolean {
+    return this.operations >= this.#maxOperations || this.#bytes >= this.#maxBytes;
+  }
+
+  take(pipeBatch: PipeBatch): void {
+    this.operations += pipeBatch.batch.count;
+    this.#bytes += pipeBatch.sizeBytes;
+  }
+
+  give(pipeBatch: PipeBatch): void {
+    this.giveOperations(pipeBatch.batch.count);
+    this.giveBytes(pipeBatch.sizeBytes);
+  }
+
+  giveOperations(operations: number): void {
+    this.operations -= operations;
+  }
+
+  giveBytes(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+function closedError(): BigMapError {
+  return new BigMapError("CLOSED", "The connection was closed");
+}

@@ -1,0 +1,158 @@
+import { Metadata } from "@grpc/grpc-js";
+import type { Clock } from "../base/clock.js";
+import { assert, BigMapError } from "../base/errors.js";
+import type { SessionId } from "../base/ids.js";
+import { limits } from "../base/limits.js";
+import { resultStatus, type OperationTarget, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
+import { encodePipeClosing, encodePipeResponse } from "../proto/pipe-response-codec.js";
+import { decodePipeRequest } from "../proto/pipe-request-codec.js";
+import { toGrpcStatus } from "./grpc-status.js";
+import type { PipeCall } from "./service.js";
+
+export interface PipeConnectionPorts {
+  readonly target: OperationTarget;
+  readonly clock: Clock;
+  readonly sessionId: SessionId;
+  /** Called once, when the pipe has ended in whatever way. */
+  readonly onEnd: () => void;
+}
+
+/** Why a pipe stops reading: the client said its last, the server drains, or a frame was wrong. */
+type Ending = { readonly kind: "half-closed" } | { readonly kind: "draining" } | { readonly kind: "failed"; readonly error: BigMapError };
+
+/**
+ * The server's end of one pipe. It reads while the operations in its hands and the answers that the client has not taken
+ * stay within their limits, answers everything that it accepted, and then ends. HOT.
+ */
+export class PipeConnection {
+  readonly #call: PipeCall;
+  readonly #ports: PipeConnectionPorts;
+  #lastBatchId = 0;
+  #unansweredOperations = 0;
+  #unansweredBytes = 0;
+  /** Encoded answers that the network has not taken. */
+  #unsentBytes = 0;
+  #paused = false;
+  #writable = true;
+  #ending: Ending | undefined;
+  #ended = false;
+
+  constructor(call: PipeCall, ports: PipeConnectionPorts) {
+    this.#call = call;
+    this.#ports = ports;
+    call.on("data", (frame: Buffer) => this.#onFrame(frame));
+    call.on("end", () => this.#beginEnd({ kind: "half-closed" }));
+    call.on("drain", () => this.#onDrain());
+    call.on("error", () => this.#end());
+    call.on("cancelled", () => this.#end());
+    // The headers tell the client that the pipe stands: only then does it send.
+    call.sendMetadata(new Metadata());
+  }
+
+  /** Stops reading, answers what was accepted, names the last batch and ends. */
+  drain(): void {
+    this.#beginEnd({ kind: "draining" });
+  }
+
+  #onFrame(frame: Buffer): void {
+    if (this.#ending !== undefined || this.#ended) return;
+    try {
+      this.#accept(frame);
+    } catch (error) {
+      this.#beginEnd({ kind: "failed", error: BigMapError.from(error) });
+    }
+  }
+
+  #accept(frame: Buffer): void {
+    const { batchId, batch } = decodePipeRequest(frame, this.#ports.clock.monotonicMs());
+    if (batchId !== this.#lastBatchId + 1) throw new BigMapError("FRAME_INVALID", `Batch ${batchId} follows batch ${this.#lastBatchId}`);
+    this.#lastBatchId = batchId;
+    if (batch.count === 0) return;
+    this.#unansweredOperations += batch.count;
+    this.#unansweredBytes += frame.length;
+    this.#throttle();
+    this.#ports.target.submit(batch, this.#ports.sessionId, this.#sinkOf(batchId, batch.count, frame.length));
+  }
+
+  #sinkOf(batchId: number, operations: number, frameBytes: number): ResultSink {
+    let missing = operations;
+    return {
+      deliver: (results) => {
+        missing -= results.count;
+        assert(missing >= 0, "each operation is answered once");
+        this.#deliver(batchId, results, missing === 0 ? frameBytes : 0);
+      },
+    };
+  }
+
+  #deliver(batchId: number, results: ResultBatch, answeredFrameBytes: number): void {
+    this.#unansweredOperations -= results.count;
+    this.#unansweredBytes -= answeredFrameBytes;
+    if (this.#ended || results.count === 0) return;
+    const full = this.#unsentBytes >= limits.pipeReplyMaxBytes;
+    this.#write(encodePipeResponse(batchId, full ? withoutValues(results) : results));
+    this.#throttle();
+    this.#endIfAnswered();
+  }
+
+  #write(frame: Buffer): void {
+    this.#unsentBytes += frame.length;
+    this.#writable = this.#call.write(frame, () => {
+      this.#unsentBytes -= frame.length;
+    });
+  }
+
+  #onDrain(): void {
+    this.#writable = true;
+    this.#throttle();
+  }
+
+  #throttle(): void {
+    const isFull = !this.#writable || this.#unansweredOperations >= limits.pipeMaxOperations || this.#unansweredBytes >= limits.pipeMaxBytes;
+    if (isFull === this.#paused || this.#ending !== undefined) return;
+    this.#paused = isFull;
+    if (isFull) this.#call.pause();
+    else this.#call.resume();
+  }
+
+  #beginEnd(ending: Ending): void {
+    if (this.#ending !== undefined || this.#ended) return;
+    this.#ending = ending;
+    // What still comes is read and thrown away, so that the client's end of the stream is noticed.
+    this.#call.resume();
+    this.#endIfAnswered();
+  }
+
+  #endIfAnswered(): void {
+    const ending = this.#ending;
+    if (ending === undefined || this.#ended || this.#unansweredOperations > 0) return;
+    this.#end();
+    if (ending.kind === "failed") {
+      this.#call.emit("error", toGrpcStatus(ending.error));
+      return;
+    }
+    if (ending.kind === "draining") this.#call.write(encodePipeClosing(this.#lastBatchId));
+    this.#call.end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#ports.onEnd();
+  }
+}
+
+/** The results with OVERLOADED in place of every value: a client that does not take its answers must not fill our memory. */
+function withoutValues(results: ResultBatch): ResultBatch {
+  const errors = new Map(results.errors);
+  const statuses = results.statuses.slice();
+  const versions = results.versions.slice();
+  const error = new BigMapError("OVERLOADED", "Too many answers of this connection have not been taken");
+  for (let i = 0; i < results.count; i++) {
+    if (statuses[i] !== resultStatus.foundValue) continue;
+    statuses[i] = resultStatus.failed;
+    versions[i] = 0;
+    errors.set(i, error);
+  }
+  return { ...results, statuses, versions, values: new Uint8Array(0), valueOffsets: new Uint32Array(results.count + 1), errors };
+}
