@@ -12,8 +12,8 @@ export interface MapRegistry {
   /** Errors: MAP_NOT_FOUND. */
   describeMap(map: string): Promise<MapDescription>;
   /**
-   * In the order of names, at most `pageSize` (1 to `limits.listPageMaxMaps`) of them, after the place where the page
-   * before ended. Errors: INVALID_ARGUMENT.
+   * In the order of names, after the place where the page before ended; at most `pageSize` of them, at most
+   * `limits.listPageMaxMaps`, which is also what 0 means. Errors: INVALID_ARGUMENT.
    */
   listMaps(page: { readonly pageSize: number; readonly pageToken: string | undefined }): Promise<MapPage>;
   /**

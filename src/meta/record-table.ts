@@ -1,11 +1,11 @@
 import { BigMapError } from "../base/errors.js";
-import type { CanisterId, MapId } from "../base/ids.js";
+import type { CanisterId, MapId, ReplicaId } from "../base/ids.js";
 import type { Ring } from "../ring/ring.js";
 import type { ReplicaDescription } from "../ring/topology.js";
 import { ringOf, type Revised } from "./map-ring.js";
 import type { MetaChange, MetaRecord } from "./meta-store.js";
 import { decodeCanisterRecord, decodeMapRecord, decodeReplicaRecord } from "./record-codec.js";
-import { recordPrefix } from "./record-keys.js";
+import { canisterRecordKey, recordPrefix, replicaRecordKey } from "./record-keys.js";
 import type { CanisterRecord, MapRecord } from "./records.js";
 
 /**
@@ -48,6 +48,10 @@ export class RecordTable {
     return [...(this.#canistersOfMap.get(mapId)?.values() ?? [])];
   }
 
+  canister(canisterId: CanisterId): Revised<CanisterRecord> | undefined {
+    return this.#canisters.get(canisterRecordKey(canisterId));
+  }
+
   /** Errors: MAP_NOT_FOUND. */
   ring(mapId: MapId): Ring {
     const known = this.#rings.get(mapId);
@@ -57,6 +61,10 @@ export class RecordTable {
     const ring = ringOf(canisters);
     this.#rings.set(mapId, ring);
     return ring;
+  }
+
+  replica(replicaId: ReplicaId): ReplicaDescription | undefined {
+    return this.#replicas.get(replicaRecordKey(replicaId));
   }
 
   /** In the order of their names. */
