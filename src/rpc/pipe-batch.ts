@@ -19,12 +19,15 @@ export interface PipeSink extends ResultSink {
   lose(loss: BatchLoss): void;
 }
 
+/** Takes what is still answered after its sink was told that the operations are lost. */
+const ignoringSink: PipeSink = { deliver: () => undefined, lose: () => undefined };
+
 /** A batch on its way through a pipe, and which of its operations are answered. */
 export class PipeBatch {
   readonly batch: OperationBatch;
   /** Keys and values, in bytes. */
   readonly sizeBytes: number;
-  readonly #sink: PipeSink;
+  #sink: PipeSink;
   #missing: number;
   /** One byte an operation; only for batches that are answered in parts. */
   #answered: Uint8Array | undefined;
@@ -40,6 +43,10 @@ export class PipeBatch {
     return this.#missing === 0;
   }
 
+  isFor(sink: PipeSink): boolean {
+    return this.#sink === sink;
+  }
+
   /** Errors: FRAME_INVALID where an operation is answered twice or was never asked. */
   deliver(results: ResultBatch): void {
     if (results.indexes !== undefined) this.#mark(results.indexes);
@@ -51,7 +58,9 @@ export class PipeBatch {
   }
 
   lose(mayHaveBegun: boolean, error: BigMapError): void {
-    this.#sink.lose({ indexes: this.#unanswered(), mayHaveBegun, error });
+    const sink = this.#sink;
+    this.#sink = ignoringSink;
+    sink.lose({ indexes: this.#unanswered(), mayHaveBegun, error });
   }
 
   #mark(indexes: Uint32Array): void {

@@ -87,6 +87,19 @@ export class PipeClient {
     else if (batch.count > 0) this.#enqueue(pipeBatch);
   }
 
+  /** Gives up what was submitted with this sink: it is lost now, and answers that still come are dropped. */
+  withdraw(sink: PipeSink, error: BigMapError): void {
+    for (const pipeBatch of this.#sent.values()) if (pipeBatch.isFor(sink)) pipeBatch.lose(true, error);
+    const waiting = this.#queue.slice(this.#queueHead);
+    this.#queue = waiting.filter((pipeBatch) => !pipeBatch.isFor(sink));
+    this.#queueHead = 0;
+    for (const pipeBatch of waiting) {
+      if (!pipeBatch.isFor(sink)) continue;
+      this.#queueBudget.give(pipeBatch);
+      pipeBatch.lose(false, error);
+    }
+  }
+
   /** Sends what waits, takes the answers, and ends the pipe. */
   close(): Promise<void> {
     this.#endRequested = true;

@@ -8,6 +8,7 @@ import { limits } from "../base/limits.js";
 const sharedOptions: ChannelOptions = {
   "grpc.max_receive_message_length": limits.messageMaxBytes,
   "grpc.max_send_message_length": limits.messageMaxBytes,
+  "grpc-node.flow_control_window": 4 * 2 ** 20,
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 10_000,
 };

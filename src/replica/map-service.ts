@@ -1,0 +1,65 @@
+import { emptyBytes } from "../base/bytes.js";
+import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+import type { MapBackend } from "../base/map-backend.js";
+import type { ScanRequest, ScanResponse } from "../proto/entry-codec.js";
+import { mapMethods } from "../proto/methods.js";
+import { PipeServer } from "../rpc/pipe-server.js";
+import { implementService, type CallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
+import { UnaryOperations } from "./unary-operations.js";
+
+/** bigmap.v1.MapService over whatever carries the maps out. */
+export function mapService(backend: MapBackend, ports: ServicePorts): Service {
+  const pipes = new PipeServer({ target: backend, sessions: ports.sessions, clock: ports.clock });
+  const handlers: ServiceHandlers<typeof mapMethods> = {
+    ...mapHandlers(backend),
+    ...entryHandlers(new UnaryOperations(backend)),
+    scan: (request, context) => scanPages(backend, request, context),
+    pipe: (call) => pipes.accept(call),
+  };
+  return implementService(mapMethods, handlers, ports, () => pipes.drain());
+}
+
+type MapHandlers = Pick<ServiceHandlers<typeof mapMethods>, "createMap" | "listMaps" | "dropMap" | "clear" | "stats">;
+type EntryHandlers = Pick<ServiceHandlers<typeof mapMethods>, "get" | "put" | "delete" | "getMany" | "write">;
+
+function mapHandlers(backend: MapBackend): MapHandlers {
+  return {
+    createMap: ({ map, settings }) => backend.createMap(map, settings),
+    listMaps: ({ pageSize, pageToken }) => {
+      const most = limits.listPageMaxMaps;
+      return backend.listMaps({ pageSize: pageSize === 0 ? most : Math.min(pageSize, most), pageToken });
+    },
+    dropMap: async ({ map }) => {
+      await backend.dropMap(map);
+      return {};
+    },
+    clear: async ({ map }) => ({ deletedEntries: await backend.clear(map) }),
+    stats: ({ map }) => backend.stats(map),
+  };
+}
+
+function entryHandlers(operations: UnaryOperations): EntryHandlers {
+  return {
+    get: (request, context) => operations.get(request, context),
+    put: (request, context) => operations.put(request, context),
+    delete: (request, context) => operations.delete(request, context),
+    getMany: async (request, context) => ({ results: await operations.getMany(request, context) }),
+    write: async (request, context) => ({ results: await operations.write(request, context) }),
+  };
+}
+
+/** Page after page until the limit or the end. The last page of a scan that reached its limit still says where to resume. */
+async function* scanPages(backend: MapBackend, request: ScanRequest, context: CallContext): AsyncGenerator<ScanResponse, void, undefined> {
+  const { map, prefix, keysOnly } = request;
+  if (prefix.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", "The prefix is longer than any key");
+  let left = request.limit === 0 ? Infinity : request.limit;
+  let cursor = request.cursor;
+  do {
+    const maxEntries = Math.min(left, limits.scanPageMaxEntries);
+    const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly }, context.signal);
+    yield keysOnly ? { cursor: page.cursor, entries: page.entries.map((entry) => ({ ...entry, value: emptyBytes })) } : page;
+    left -= page.entries.length;
+    cursor = page.cursor;
+  } while (cursor !== undefined && left > 0);
+}
