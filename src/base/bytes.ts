@@ -17,6 +17,15 @@ export function startsWithBytes(bytes: Uint8Array, prefix: Uint8Array): boolean 
   return true;
 }
 
+/** Copies `source[start .. end)` to `target` at `offset`. HOT: for short runs a loop beats a call into native code. */
+export function copyBytes(source: Uint8Array, start: number, end: number, target: Uint8Array, offset: number): void {
+  if (end - start > 64) {
+    target.set(source.subarray(start, end), offset);
+    return;
+  }
+  for (let i = start; i < end; i++) target[offset++] = source[i] as number;
+}
+
 /** The bytes as a Buffer over the same memory. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

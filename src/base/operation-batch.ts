@@ -2,7 +2,7 @@
  * Operations and their results as packed columns: the shape in which they travel from the client's map, over the pipe,
  * into the replica and back. HOT: no object per operation; grow, never shrink; copy bytes once.
  */
-import { emptyBytes } from "./bytes.js";
+import { copyBytes, emptyBytes } from "./bytes.js";
 import type { BigMapError } from "./errors.js";
 import type { SessionId } from "./ids.js";
 
@@ -304,13 +304,4 @@ function grown(buffer: Buffer, usedBytes: number, neededBytes: number): Buffer<A
   const wider = Buffer.allocUnsafe(Math.max(neededBytes, buffer.length * 2, 256));
   buffer.copy(wider, 0, 0, usedBytes);
   return wider;
-}
-
-/** For short runs a loop beats a call into native code. */
-function copyBytes(source: Uint8Array, start: number, end: number, target: Uint8Array, offset: number): void {
-  if (end - start > 64) {
-    target.set(source.subarray(start, end), offset);
-    return;
-  }
-  for (let i = start; i < end; i++) target[offset++] = source[i] ?? 0;
 }

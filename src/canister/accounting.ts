@@ -1,0 +1,145 @@
+import { assert } from "../base/errors.js";
+import { rangeShare, tokenSpaceEnd, type HashRange } from "../ring/hash-range.js";
+import type { Token } from "../ring/token.js";
+
+/** Entries and bytes of a set of entries. Bytes = key + value + limits.entryOverheadBytes for each. */
+export interface Amount {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** A fresh histogram has at most this many cells (one more where the range does not lie on the grid). */
+const cellsMost = 256;
+
+/**
+ * Exact entries and bytes of one canister, and a histogram of them over cells of equal token width, which serves to find
+ * the split point by bytes. The grid is absolute: cell = token >>> (64 - depth), depth <= 32, so both halves of a cut
+ * range keep their cells and a cut on the grid needs no counting. HOT: `add`.
+ *
+ * Changes since the last `takeChanges` are kept aside: they are what one commit writes down.
+ */
+export class Accounting {
+  readonly range: HashRange;
+  /** Cells are 2^(64 - depth) tokens wide. */
+  readonly depth: number;
+  entries = 0;
+  bytes = 0;
+  readonly #firstCell: number;
+  readonly #cellEntries: Float64Array;
+  readonly #cellBytes: Float64Array;
+  readonly #changedEntries: Float64Array;
+  readonly #changedBytes: Float64Array;
+  readonly #isChanged: Uint8Array;
+  #changedCells: number[] = [];
+
+  constructor(range: HashRange, depth = freshDepth(range)) {
+    this.range = range;
+    this.depth = depth;
+    this.#firstCell = cellOf(range.start.high, depth);
+    const cells = lastCell(range, depth) - this.#firstCell + 1;
+    this.#cellEntries = new Float64Array(cells);
+    this.#cellBytes = new Float64Array(cells);
+    this.#changedEntries = new Float64Array(cells);
+    this.#changedBytes = new Float64Array(cells);
+    this.#isChanged = new Uint8Array(cells);
+  }
+
+  get cells(): number {
+    return this.#cellBytes.length;
+  }
+
+  /** Counts a change of entries and bytes at a token of the range. */
+  add(tokenHigh: number, entries: number, bytes: number): void {
+    const cell = cellOf(tokenHigh, this.depth) - this.#firstCell;
+    this.addToCell(cell, entries, bytes);
+    if (this.#isChanged[cell] === 0) {
+      this.#isChanged[cell] = 1;
+      this.#changedCells.push(cell);
+    }
+    this.#changedEntries[cell] = (this.#changedEntries[cell] as number) + entries;
+    this.#changedBytes[cell] = (this.#changedBytes[cell] as number) + bytes;
+  }
+
+  /** Counts without remembering the change: for recovery. */
+  addToCell(cell: number, entries: number, bytes: number): void {
+    assert(cell >= 0 && cell < this.cells, "the cell is one of this canister");
+    this.entries += entries;
+    this.bytes += bytes;
+    this.#cellEntries[cell] = (this.#cellEntries[cell] as number) + entries;
+    this.#cellBytes[cell] = (this.#cellBytes[cell] as number) + bytes;
+  }
+
+  /** Calls back for every changed cell since the last time, then forgets the changes. */
+  takeChanges(visit: (cell: number, entries: number, bytes: number) => void): void {
+    for (const cell of this.#changedCells) {
+      visit(cell, this.#changedEntries[cell] as number, this.#changedBytes[cell] as number);
+      this.#changedEntries[cell] = 0;
+      this.#changedBytes[cell] = 0;
+      this.#isChanged[cell] = 0;
+    }
+    this.#changedCells = [];
+  }
+
+  get changedCellCount(): number {
+    return this.#changedCells.length;
+  }
+
+  amountOfCell(cell: number): Amount {
+    return { entries: this.#cellEntries[cell] as number, bytes: this.#cellBytes[cell] as number };
+  }
+
+  cellOfToken(token: Token): number {
+    return cellOf(token.high, this.depth) - this.#firstCell;
+  }
+
+  /** First token of a cell, not before the range's own start. */
+  startOfCell(cell: number): Token {
+    if (cell <= 0) return this.range.start;
+    const grid = (this.#firstCell + cell) * 2 ** (32 - this.depth);
+    return { high: grid, low: 0 };
+  }
+
+  /** Tokens of a cell, within the range. */
+  rangeOfCell(cell: number): HashRange {
+    return { start: this.startOfCell(cell), end: cell + 1 < this.cells ? this.startOfCell(cell + 1) : this.range.end };
+  }
+
+  /** Whether a cut at this token falls between two cells. */
+  isOnGrid(token: Token): boolean {
+    const start = this.startOfCell(this.cellOfToken(token));
+    return start.high === token.high && start.low === token.low;
+  }
+
+  /**
+   * The accounting of one side of a cut. `straddling` is what the cell that contains the cut holds on this side.
+   */
+  cutTo(side: HashRange, straddling: Amount): Accounting {
+    const part = new Accounting(side, this.depth);
+    for (let cell = 0; cell < part.cells; cell++) {
+      const own = cell + part.#firstCell - this.#firstCell;
+      const whole = sameRange(part.rangeOfCell(cell), this.rangeOfCell(own));
+      const amount = whole ? this.amountOfCell(own) : straddling;
+      part.addToCell(cell, amount.entries, amount.bytes);
+    }
+    return part;
+  }
+}
+
+function freshDepth(range: HashRange): number {
+  return Math.max(0, Math.min(32, Math.floor(Math.log2(cellsMost / rangeShare(range)))));
+}
+
+/** `token >>> (64 - depth)`; a shift by 32 is no shift in JavaScript, hence the division. */
+function cellOf(tokenHigh: number, depth: number): number {
+  return Math.floor(tokenHigh / 2 ** (32 - depth));
+}
+
+function lastCell(range: HashRange, depth: number): number {
+  if (range.end.low > 0) return cellOf(range.end.high, depth);
+  if (range.end.high === tokenSpaceEnd.high) return 2 ** depth - 1;
+  return cellOf(range.end.high - 1, depth);
+}
+
+function sameRange(left: HashRange, right: HashRange): boolean {
+  return left.start.high === right.start.high && left.start.low === right.start.low && left.end.high === right.end.high && left.end.low === right.end.low;
+}

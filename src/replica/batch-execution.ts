@@ -1,0 +1,54 @@
+import type { BigMapError } from "../base/errors.js";
+import type { SessionId } from "../base/ids.js";
+import { limits } from "../base/limits.js";
+import { ResultBatchBuilder, type OperationBatch, type ResultSink } from "../base/operation-batch.js";
+
+/**
+ * One batch while the replica works on it: gathers results and hands them to the sink in parts, so that what needs no
+ * disk does not wait for what does. HOT.
+ */
+export class BatchExecution {
+  /** In the list of executions to flush. */
+  isDirty = false;
+  #builder: ResultBatchBuilder | undefined;
+  #lastIndex = -1;
+  #ascending = true;
+
+  constructor(
+    readonly batch: OperationBatch,
+    readonly sessionId: SessionId,
+    readonly sink: ResultSink,
+  ) {}
+
+  add(index: number, status: number, version: number): void {
+    this.#part(index).add(index, status, version);
+  }
+
+  addValue(index: number, version: number, source: Uint8Array, start: number, end: number): void {
+    const part = this.#part(index);
+    part.addValue(index, version, source, start, end);
+    if (part.valueBytes >= limits.resultPartMaxBytes) this.flush();
+  }
+
+  addError(index: number, error: BigMapError): void {
+    this.#part(index).addError(index, error);
+  }
+
+  /** Hands what was gathered to the sink. */
+  flush(): void {
+    const part = this.#builder;
+    this.isDirty = false;
+    if (part === undefined) return;
+    this.#builder = undefined;
+    const complete = part.count === this.batch.count && this.#ascending;
+    this.#lastIndex = -1;
+    this.#ascending = true;
+    this.sink.deliver(part.build(complete));
+  }
+
+  #part(index: number): ResultBatchBuilder {
+    if (index <= this.#lastIndex) this.#ascending = false;
+    this.#lastIndex = index;
+    return (this.#builder ??= new ResultBatchBuilder());
+  }
+}

@@ -1,0 +1,67 @@
+import type { FaultPoints } from "../base/fault-points.js";
+import { encodeCanisterRow } from "../canister/accounting-rows.js";
+import { canisterKey, deltaKey } from "../storage/key-layout.js";
+import type { Commit } from "./commit.js";
+import type { HostedCanister } from "./hosted-canister.js";
+import type { UpdatePipeline } from "./update-pipeline.js";
+
+/** A checkpoint begins after this many commits. */
+const commitsBetween = 2_000;
+/** Canisters whose rows one step writes: encoding them must not hold up the loop. */
+const canistersPerStep = 32;
+
+/**
+ * Folds the delta rows: writes a row for every canister that changed, some at a time, and then deletes the delta rows that
+ * all of them have in them. A crash in between costs nothing: a delta row counts only for rows that are older.
+ */
+export class Checkpointer {
+  #dirty = new Set<HostedCanister>();
+  #firstDelta: number;
+  #running: Promise<void> | undefined;
+
+  constructor(
+    private readonly pipeline: UpdatePipeline,
+    private readonly faults: FaultPoints,
+    firstDelta: number,
+  ) {
+    this.#firstDelta = firstDelta;
+  }
+
+  /** A commit changed the canister. */
+  note(hosted: HostedCanister): void {
+    this.#dirty.add(hosted);
+    if (this.#running === undefined && this.pipeline.lastCommitNumber - this.#firstDelta >= commitsBetween) {
+      this.#running = this.run().finally(() => (this.#running = undefined));
+      this.#running.catch(() => undefined);
+    }
+  }
+
+  /** Resolves when a checkpoint of everything that is committed now is durable. */
+  async run(): Promise<void> {
+    const dirty = [...this.#dirty];
+    this.#dirty = new Set();
+    const lastDelta = this.pipeline.lastCommitNumber;
+    this.faults.reach("checkpoint.before-write");
+    for (let i = 0; i < dirty.length; i += canistersPerStep) {
+      const some = dirty.slice(i, i + canistersPerStep);
+      await this.pipeline.runStep((commit) => some.forEach((hosted) => putCanisterRow(commit, hosted, false)));
+    }
+    await this.pipeline.runStep((commit) => {
+      for (let number = this.#firstDelta; number <= lastDelta; number++) commit.rows.delete(deltaKey(number));
+    });
+    this.#firstDelta = lastDelta + 1;
+    this.faults.reach("checkpoint.after-write");
+  }
+
+  /** Waits for a checkpoint under way, then makes a last one. */
+  async finish(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+    await this.run();
+  }
+}
+
+/** Adds the canister's row, as of this commit. The commit must have no updates of the canister beside it. */
+export function putCanisterRow(commit: Commit, hosted: HostedCanister, clearing: boolean): void {
+  const { canisterId, mapId, sequence, accounting } = hosted.canister;
+  commit.rows.put(canisterKey(canisterId), encodeCanisterRow({ mapId, clearing, commitNumber: commit.number, sequence, accounting }));
+}

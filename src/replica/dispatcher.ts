@@ -1,0 +1,341 @@
+/** Sends each operation of a batch where it is carried out: cache, cold read, update pipeline, waiting room, other replica. HOT. */
+import { copyBytes } from "../base/bytes.js";
+import { BigMapError } from "../base/errors.js";
+import type { SessionId } from "../base/ids.js";
+import { isMapName, limits } from "../base/limits.js";
+import { isUpdate, kindOf, operationKind, resultStatus, type OperationBatch, type OperationTarget, type ResultSink } from "../base/operation-batch.js";
+import { tokenHigh, tokenLow } from "../ring/token.js";
+import type { Admission } from "./admission.js";
+import { BatchExecution } from "./batch-execution.js";
+import type { ColdReads } from "./cold-reads.js";
+import type { EntryCache } from "./entry-cache.js";
+import type { HostedCanister } from "./hosted-canister.js";
+import type { MapRoutes, RouteTable } from "./map-routes.js";
+import { PendingKey, tokenNumber, type PendingKeys } from "./pending-keys.js";
+import { UpdateGroup } from "./update-group.js";
+import type { UpdatePipeline } from "./update-pipeline.js";
+
+/** Carries out operations whose keys belong to other replicas. */
+export interface Forwarder {
+  forward(execution: BatchExecution, indexes: readonly number[], address: string): void;
+}
+
+export interface DispatcherParts {
+  readonly routes: RouteTable;
+  readonly cache: EntryCache;
+  readonly coldReads: ColdReads;
+  readonly pendingKeys: PendingKeys;
+  readonly pipeline: UpdatePipeline;
+  readonly admission: Admission;
+  readonly forwarder: Forwarder;
+  /** HOST:PORT of a replica. */
+  readonly addressOf: (replicaId: string) => string;
+  readonly monotonicMs: () => number;
+  /** Makes the map, for its first write. */
+  readonly ensureMap: (map: string) => Promise<unknown>;
+  /** Set while updates are refused: the disk is nearly full, or the replica stops. */
+  readonly updatesRefused: (operation: number) => BigMapError | undefined;
+}
+
+export class Dispatcher implements OperationTarget {
+  #group: UpdateGroup | undefined;
+  #turnIsScheduled = false;
+  #arrivals = 0;
+  readonly #parts: DispatcherParts;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+  }
+
+  submit(batch: OperationBatch, sessionId: SessionId, sink: ResultSink): void {
+    this.dispatch(new BatchExecution(batch, sessionId, sink), undefined);
+  }
+
+  /** Carries out the operations with these indexes, or all. */
+  dispatch(execution: BatchExecution, indexes: readonly number[] | undefined): void {
+    const { batch } = execution;
+    const routes = this.#parts.routes.find(batch.map);
+    if (routes === undefined) this.#dispatchWithoutMap(execution, indexes ?? allIndexes(batch));
+    else if (batch.atomic) this.#dispatchAtomic(execution, indexes ?? allIndexes(batch), routes);
+    else if (indexes === undefined) for (let i = 0; i < batch.count; i++) this.#dispatchOne(execution, i, routes);
+    else for (const index of indexes) this.#dispatchOne(execution, index, routes);
+    execution.flush();
+  }
+
+  #dispatchOne(execution: BatchExecution, index: number, routes: MapRoutes): void {
+    const { batch } = execution;
+    const fault = faultOf(batch, index);
+    if (fault !== undefined) {
+      execution.addError(index, fault);
+      return;
+    }
+    const start = batch.keyOffsets[index] as number;
+    const end = batch.keyOffsets[index + 1] as number;
+    const high = tokenHigh(batch.keys, start, end);
+    const low = tokenLow(batch.keys, start, end);
+    const place = routes.ring.indexOf(high, low);
+    const hosted = routes.canisters[place];
+    if (hosted === undefined) this.#forward(execution, [index], routes, place);
+    else if (isUpdate(batch.operations[index] as number)) this.#update(execution, index, hosted, high, low);
+    else this.#query(execution, index, hosted, high, low);
+  }
+
+  #query(execution: BatchExecution, index: number, hosted: HostedCanister, high: number, low: number): void {
+    if (!hosted.takesQueries) {
+      execution.addError(index, stopped(hosted));
+      return;
+    }
+    if (this.#followsUpdate(execution, index, hosted, high, low)) return;
+    const { batch } = execution;
+    const { cache } = this.#parts;
+    if (!cache.find(hosted.cacheSpace, high, low, batch.keys, batch.keyOffsets[index] as number, batch.keyOffsets[index + 1] as number)) {
+      this.#parts.coldReads.add(execution, index, hosted, high, low);
+      this.#scheduleTurn();
+    } else if (cache.foundAbsent) {
+      execution.add(index, resultStatus.notFound, 0);
+    } else if (kindOf(batch.operations[index] as number) === operationKind.has) {
+      execution.add(index, resultStatus.found, cache.foundVersion);
+    } else {
+      execution.addValue(index, cache.foundVersion, cache.foundBytes, cache.foundValueStart, cache.foundValueEnd);
+    }
+  }
+
+  /** A query that comes after an update of its key by the same session takes the update's road, and so sees it. */
+  #followsUpdate(execution: BatchExecution, index: number, hosted: HostedCanister, high: number, low: number): boolean {
+    if (hosted.parkedTokens.size > 0 && hosted.parkedTokens.has(tokenNumber(high, low))) {
+      this.#park(hosted, execution, [index], high, low);
+      return true;
+    }
+    if (this.#parts.pendingKeys.isEmpty) return false;
+    const { keys, keyOffsets } = execution.batch;
+    const key = this.#parts.pendingKeys.find(hosted.canister.mapId, high, low, keys, keyOffsets[index] as number, keyOffsets[index + 1] as number);
+    if (key === undefined || (key.sessionId !== execution.sessionId && key.sessionId !== severalSessions)) return false;
+    if (key.isKnown && !key.hasValue) this.#fetchValue(key, hosted);
+    this.#arrive(execution, index, hosted, key, 1);
+    return true;
+  }
+
+  /** The size of the prior entry was enough for the updates; the query wants its value too. */
+  #fetchValue(key: PendingKey, hosted: HostedCanister): void {
+    const { cache } = this.#parts;
+    if (!cache.find(hosted.cacheSpace, key.tokenHigh, key.tokenLow, key.keys, key.keyStart, key.keyEnd)) {
+      this.#openGroup().loads.push(key);
+      return;
+    }
+    const value = Buffer.allocUnsafe(cache.foundValueEnd - cache.foundValueStart);
+    copyBytes(cache.foundBytes, cache.foundValueStart, cache.foundValueEnd, value, 0);
+    key.setValue(key.version, key.entryBytes, value, 0, value.length);
+  }
+
+  #update(execution: BatchExecution, index: number, hosted: HostedCanister, high: number, low: number): void {
+    const refused = this.#admit(execution, index, hosted);
+    if (refused !== undefined) execution.addError(index, refused);
+    else if (!hosted.takesUpdates) this.#park(hosted, execution, [index], high, low);
+    else this.#arrive(execution, index, hosted, this.#pendingKey(execution, index, hosted, high, low), 1);
+  }
+
+  /** All updates of an atomic batch that fall into one canister go through the pipeline as one unit. */
+  #dispatchAtomic(execution: BatchExecution, indexes: readonly number[], routes: MapRoutes): void {
+    const { batch } = execution;
+    const fault = indexes.find((index) => faultOf(batch, index) !== undefined);
+    if (fault !== undefined) {
+      refuseBatch(execution, indexes, fault, faultOf(batch, fault) as BigMapError);
+      return;
+    }
+    const units = new Map<number, number[]>();
+    for (const index of indexes) {
+      if (!isUpdate(batch.operations[index] as number)) {
+        this.#dispatchOne(execution, index, routes);
+        continue;
+      }
+      const place = placeOf(batch, index, routes);
+      const unit = units.get(place);
+      if (unit === undefined) units.set(place, [index]);
+      else unit.push(index);
+    }
+    for (const [place, unit] of units) {
+      const hosted = routes.canisters[place];
+      if (hosted === undefined) this.#forward(execution, unit, routes, place);
+      else this.#updateUnit(execution, unit, hosted);
+    }
+  }
+
+  #updateUnit(execution: BatchExecution, unit: readonly number[], hosted: HostedCanister): void {
+    const { batch } = execution;
+    for (let i = 0; i < unit.length; i++) {
+      const refused = this.#admit(execution, unit[i] as number, hosted);
+      if (refused === undefined) continue;
+      for (const index of unit.slice(0, i)) this.#parts.admission.release(operationBytes(batch, index));
+      refuseBatch(execution, unit, unit[i] as number, refused);
+      return;
+    }
+    const tokens = unit.map((index) => tokenAt(batch, index));
+    if (!hosted.takesUpdates) {
+      for (const [high, low] of tokens) hosted.parkedTokens.add(tokenNumber(high, low));
+      this.#parkUnit(hosted, execution, unit);
+      return;
+    }
+    unit.forEach((index, i) => {
+      const [high, low] = tokens[i] as readonly [number, number];
+      this.#arrive(execution, index, hosted, this.#pendingKey(execution, index, hosted, high, low), i === 0 ? unit.length : 1);
+    });
+  }
+
+  #admit(execution: BatchExecution, index: number, hosted: HostedCanister): BigMapError | undefined {
+    const { batch } = execution;
+    if (hosted.canister.state === "stopping" || hosted.canister.state === "stopped") return stopped(hosted);
+    const refused = this.#parts.updatesRefused(batch.operations[index] as number);
+    if (refused !== undefined) return refused;
+    if (this.#parts.admission.admit(operationBytes(batch, index))) return undefined;
+    return new BigMapError("OVERLOADED", "The replica has too many updates under way");
+  }
+
+  /** The pending key of an update, registered now. */
+  #pendingKey(execution: BatchExecution, index: number, hosted: HostedCanister, high: number, low: number): PendingKey {
+    const { keys, keyOffsets } = execution.batch;
+    const start = keyOffsets[index] as number;
+    const end = keyOffsets[index + 1] as number;
+    const group = this.#openGroup();
+    const reads = this.#parts.coldReads.readsOf(high, low);
+    if (reads !== undefined) group.earlierReads.add(reads);
+    const known = this.#parts.pendingKeys.find(hosted.canister.mapId, high, low, keys, start, end);
+    if (known !== undefined) {
+      if (known.sessionId !== execution.sessionId) known.sessionId = severalSessions;
+      return known;
+    }
+    const key = new PendingKey(hosted.canister.mapId, high, low, keys, start, end, execution.sessionId);
+    this.#parts.pendingKeys.insert(key);
+    const { cache } = this.#parts;
+    if (!cache.find(hosted.cacheSpace, high, low, keys, start, end)) group.loads.push(key);
+    else if (cache.foundAbsent) key.setAbsent();
+    else key.setValue(cache.foundVersion, end - start + cache.foundValueEnd - cache.foundValueStart + limits.entryOverheadBytes, undefined, 0, 0);
+    return key;
+  }
+
+  #arrive(execution: BatchExecution, index: number, hosted: HostedCanister, key: PendingKey, unitSize: number): void {
+    const group = this.#openGroup();
+    key.count++;
+    hosted.outstanding++;
+    group.executions.push(execution);
+    group.indexes.push(index);
+    group.canisters.push(hosted);
+    group.keys.push(key);
+    group.arrivals.push(this.#arrivals++);
+    group.unitSizes.push(unitSize);
+  }
+
+  #park(hosted: HostedCanister, execution: BatchExecution, indexes: readonly number[], high: number, low: number): void {
+    hosted.parkedTokens.add(tokenNumber(high, low));
+    this.#parkUnit(hosted, execution, indexes);
+  }
+
+  #parkUnit(hosted: HostedCanister, execution: BatchExecution, indexes: readonly number[]): void {
+    hosted.parked.push({ execution, indexes, arrival: this.#arrivals++, parkedAtMs: this.#parts.monotonicMs() });
+  }
+
+  /** An operation that came through the pipeline or the waiting room needs no room any more. */
+  answered(execution: BatchExecution, index: number): void {
+    if (isUpdate(execution.batch.operations[index] as number)) this.#parts.admission.release(operationBytes(execution.batch, index));
+  }
+
+  /** Sends parked operations on their way again, in the order in which they came. */
+  release(hosted: HostedCanister): void {
+    for (const { execution, indexes } of hosted.takeParked()) {
+      for (const index of indexes) this.answered(execution, index);
+      this.dispatch(execution, indexes);
+    }
+  }
+
+  /** A map comes into being with its first write; a query of a map that is not there is an error. */
+  #dispatchWithoutMap(execution: BatchExecution, indexes: readonly number[]): void {
+    const { batch } = execution;
+    const updates = indexes.filter((index) => isUpdate(batch.operations[index] as number));
+    const error = isMapName(batch.map)
+      ? new BigMapError("MAP_NOT_FOUND", `There is no map "${batch.map}"`)
+      : new BigMapError("MAP_NAME_INVALID", "This is not a name that a map may have");
+    const makesMap = updates.length > 0 && error.code === "MAP_NOT_FOUND";
+    const refused = makesMap ? indexes.filter((index) => !updates.includes(index)) : indexes;
+    for (const index of refused) execution.addError(index, error);
+    if (!makesMap) return;
+    this.#parts.ensureMap(batch.map).then(
+      () => this.dispatch(execution, updates),
+      (failure: unknown) => {
+        for (const index of updates) execution.addError(index, BigMapError.from(failure));
+        execution.flush();
+      },
+    );
+  }
+
+  #forward(execution: BatchExecution, indexes: readonly number[], routes: MapRoutes, place: number): void {
+    const address = this.#parts.addressOf(routes.ring.entryAt(place).replicaId);
+    if (!execution.batch.noForward) {
+      this.#parts.forwarder.forward(execution, indexes, address);
+      return;
+    }
+    const error = new BigMapError("NOT_OWNER", `Another replica owns this key: ${address}`, { ownerAddress: address });
+    for (const index of indexes) execution.addError(index, error);
+  }
+
+  #openGroup(): UpdateGroup {
+    this.#scheduleTurn();
+    return (this.#group ??= new UpdateGroup());
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnIsScheduled) return;
+    this.#turnIsScheduled = true;
+    setImmediate(() => this.#endTurn());
+  }
+
+  /** Everything that came in this turn goes on its way together. */
+  #endTurn(): void {
+    this.#turnIsScheduled = false;
+    this.#parts.coldReads.flush();
+    const group = this.#group;
+    if (group === undefined) return;
+    this.#group = undefined;
+    this.#parts.pipeline.push(group);
+  }
+}
+
+/** A pending key that updates of more than one session touch. */
+const severalSessions: SessionId = -1;
+
+/** Bytes of an operation's key and value. */
+function operationBytes(batch: OperationBatch, index: number): number {
+  const { keyOffsets, valueOffsets } = batch;
+  return (keyOffsets[index + 1] as number) - (keyOffsets[index] as number) + (valueOffsets[index + 1] as number) - (valueOffsets[index] as number);
+}
+
+function faultOf(batch: OperationBatch, index: number): BigMapError | undefined {
+  const keyBytes = (batch.keyOffsets[index + 1] as number) - (batch.keyOffsets[index] as number);
+  const valueBytes = (batch.valueOffsets[index + 1] as number) - (batch.valueOffsets[index] as number);
+  if (keyBytes === 0) return new BigMapError("KEY_EMPTY", "The key is empty");
+  if (keyBytes > limits.keyMaxBytes) return new BigMapError("KEY_TOO_LARGE", `The key has ${keyBytes} B; ${limits.keyMaxBytes} B are allowed`);
+  if (valueBytes > limits.valueMaxBytes) return new BigMapError("VALUE_TOO_LARGE", `The value has ${valueBytes} B; ${limits.valueMaxBytes} B are allowed`);
+  return undefined;
+}
+
+function refuseBatch(execution: BatchExecution, indexes: readonly number[], faulty: number, error: BigMapError): void {
+  const aborted = new BigMapError("BATCH_ABORTED", `Nothing was applied: another update failed with ${error.code}`, { retry: error.retry });
+  for (const index of indexes) execution.addError(index, index === faulty ? error : aborted);
+}
+
+function tokenAt(batch: OperationBatch, index: number): readonly [number, number] {
+  const start = batch.keyOffsets[index] as number;
+  const end = batch.keyOffsets[index + 1] as number;
+  return [tokenHigh(batch.keys, start, end), tokenLow(batch.keys, start, end)];
+}
+
+function placeOf(batch: OperationBatch, index: number, routes: MapRoutes): number {
+  const [high, low] = tokenAt(batch, index);
+  return routes.ring.indexOf(high, low);
+}
+
+function allIndexes(batch: OperationBatch): number[] {
+  return Array.from({ length: batch.count }, (_, i) => i);
+}
+
+function stopped(hosted: HostedCanister): BigMapError {
+  return new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
+}

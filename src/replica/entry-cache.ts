@@ -1,0 +1,243 @@
+import { copyBytes } from "../base/bytes.js";
+
+/**
+ * The entries that are kept in main memory, within a budget, so that hot reads do not reach the storage engine. HOT.
+ *
+ * Records lie in segments of 1 MiB, written from front to back; a hash table of typed arrays (open addressing, linear
+ * probing) finds them. No object per entry: ten million small objects would ruin the garbage collector's pauses. When
+ * the budget is used up the oldest segment is emptied: records that were read since they were written move to the newest
+ * segment once more (FIFO with a second chance), the others go. An overwritten record stays as garbage until then.
+ *
+ *     record, 8-byte aligned, little-endian words:
+ *     space u32 | token high u32 | token low u32 | version low u32 |
+ *     version high u16, key bytes u13, absent 1 bit, referenced 1 bit, free 1 bit | value bytes u32 | key | value
+ *
+ * `space` names a set of entries that can be forgotten at once: a canister takes a new one when it is cleared. A known
+ * absence is a record too, so that a repeated read of a missing key, or the first put of a new one, needs no disk.
+ */
+const segmentBytes = 1 << 20;
+/** A place counts units of 8 bytes over all segments. */
+const segmentShift = 17;
+const segmentUnits = 1 << segmentShift;
+const segmentUnitMask = segmentUnits - 1;
+const headerBytes = 24;
+const headerWords = headerBytes / 4;
+/** Larger records would empty the cache for one entry; they are read from the engine. */
+const recordMaxBytes = segmentBytes / 4;
+/** The table has a slot for every so many bytes of budget. */
+const bytesPerSlot = 96;
+const tableFillMost = 0.8;
+
+const versionHighMask = 0xffff;
+const keyBytesShift = 16;
+const keyBytesMask = 0x1fff;
+const absentFlag = 1 << 29;
+const referencedFlag = 1 << 30;
+
+export class EntryCache {
+  /** Of the record that `find` found last. Good until the next call that writes. */
+  foundVersion = 0;
+  foundAbsent = false;
+  foundBytes: Uint8Array = new Uint8Array(0);
+  foundValueStart = 0;
+  foundValueEnd = 0;
+
+  /** For the statistics. */
+  entries = 0;
+
+  readonly #mask: number;
+  readonly #tags: Uint32Array;
+  /** Place of the record in units of 8 bytes over all segments, plus 1; 0: the slot is empty. */
+  readonly #places: Uint32Array;
+  readonly #segmentsMost: number;
+  readonly #words: Uint32Array[] = [];
+  readonly #bytes: Buffer[] = [];
+  /** Segment being written, and how far. */
+  #head = 0;
+  #headOffset = 0;
+
+  constructor(budgetBytes: number) {
+    const slots = 2 ** Math.max(10, Math.ceil(Math.log2(budgetBytes / bytesPerSlot)));
+    this.#mask = slots - 1;
+    this.#tags = new Uint32Array(slots);
+    this.#places = new Uint32Array(slots);
+    this.#segmentsMost = Math.max(2, Math.floor((budgetBytes - slots * 8) / segmentBytes));
+  }
+
+  /** Bytes of memory in use. */
+  get sizeBytes(): number {
+    return this.#words.length * segmentBytes + this.#tags.length * 8;
+  }
+
+  /** Looks the entry up; true where it, or its absence, is known: then the `found…` fields describe it. */
+  find(space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    const slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
+    if (slot < 0) return false;
+    const place = (this.#places[slot] as number) - 1;
+    const segment = place >>> segmentShift;
+    const words = this.#words[segment] as Uint32Array;
+    const word = (place & segmentUnitMask) * 2;
+    const flags = words[word + 4] as number;
+    if ((flags & referencedFlag) === 0) words[word + 4] = flags | referencedFlag;
+    this.foundVersion = (words[word + 3] as number) + (flags & versionHighMask) * 2 ** 32;
+    this.foundAbsent = (flags & absentFlag) !== 0;
+    this.foundBytes = this.#bytes[segment] as Buffer;
+    this.foundValueStart = word * 4 + headerBytes + ((flags >>> keyBytesShift) & keyBytesMask);
+    this.foundValueEnd = this.foundValueStart + (words[word + 5] as number);
+    return true;
+  }
+
+  /** Remembers an entry; the bytes are copied. `version` 0: remembers that there is none. */
+  set(
+    space: number, tokenHigh: number, tokenLow: number, version: number,
+    key: Uint8Array, keyStart: number, keyEnd: number, value: Uint8Array, valueStart: number, valueEnd: number,
+  ): void {
+    const keyBytes = keyEnd - keyStart;
+    const valueBytes = valueEnd - valueStart;
+    const recordBytes = (headerBytes + keyBytes + valueBytes + 7) & ~7;
+    if (recordBytes > recordMaxBytes) {
+      this.#forget(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
+      return;
+    }
+    // Making room may move or drop records, so the slot is looked up afterwards.
+    this.#makeRoom(recordBytes);
+    const slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
+    const place = this.#head * segmentUnits + this.#headOffset / 8;
+    const words = this.#words[this.#head] as Uint32Array;
+    const bytes = this.#bytes[this.#head] as Buffer;
+    const word = this.#headOffset / 4;
+    words[word] = space;
+    words[word + 1] = tokenHigh;
+    words[word + 2] = tokenLow;
+    words[word + 3] = version % 2 ** 32;
+    words[word + 4] = (Math.floor(version / 2 ** 32) & versionHighMask) | (keyBytes << keyBytesShift) | (version === 0 ? absentFlag : 0);
+    words[word + 5] = valueBytes;
+    copyBytes(key, keyStart, keyEnd, bytes, this.#headOffset + headerBytes);
+    copyBytes(value, valueStart, valueEnd, bytes, this.#headOffset + headerBytes + keyBytes);
+    this.#headOffset += recordBytes;
+    if (slot >= 0) this.#places[slot] = place + 1;
+    else this.#insert(tagOf(space, tokenLow), place);
+  }
+
+  #forget(space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): void {
+    const slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
+    if (slot >= 0) this.#removeSlot(slot);
+  }
+
+  #slotOf(space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): number {
+    const tag = tagOf(space, tokenLow);
+    const mask = this.#mask;
+    for (let slot = tag & mask; ; slot = (slot + 1) & mask) {
+      const place = this.#places[slot] as number;
+      if (place === 0) return -1;
+      if (this.#tags[slot] === tag && this.#isAt(place - 1, space, tokenHigh, tokenLow, key, keyStart, keyEnd)) return slot;
+    }
+  }
+
+  #isAt(place: number, space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    const segment = place >>> segmentShift;
+    const words = this.#words[segment] as Uint32Array;
+    const word = (place & segmentUnitMask) * 2;
+    if (words[word] !== space || words[word + 1] !== tokenHigh || words[word + 2] !== tokenLow) return false;
+    if ((((words[word + 4] as number) >>> keyBytesShift) & keyBytesMask) !== keyEnd - keyStart) return false;
+    const bytes = this.#bytes[segment] as Buffer;
+    let offset = word * 4 + headerBytes;
+    for (let i = keyStart; i < keyEnd; i++) if (bytes[offset++] !== key[i]) return false;
+    return true;
+  }
+
+  #insert(tag: number, place: number): void {
+    let slot = tag & this.#mask;
+    while (this.#places[slot] !== 0) slot = (slot + 1) & this.#mask;
+    this.#tags[slot] = tag;
+    this.#places[slot] = place + 1;
+    this.entries++;
+  }
+
+  /** Removes a slot and closes the gap in its probe run (Knuth, TAOCP 6.4, algorithm R), so that no tombstones pile up. */
+  #removeSlot(slot: number): void {
+    const mask = this.#mask;
+    let gap = slot;
+    for (let next = (gap + 1) & mask; this.#places[next] !== 0; next = (next + 1) & mask) {
+      const home = (this.#tags[next] as number) & mask;
+      if (((next - home) & mask) < ((next - gap) & mask)) continue;
+      this.#tags[gap] = this.#tags[next] as number;
+      this.#places[gap] = this.#places[next] as number;
+      gap = next;
+    }
+    this.#places[gap] = 0;
+    this.entries--;
+  }
+
+  /** Afterwards the head segment has room for the record and the table for one more. */
+  #makeRoom(recordBytes: number): void {
+    if (this.#words.length === 0) this.#addSegment();
+    while (this.#headOffset + recordBytes > segmentBytes) this.#openNextSegment();
+    while (this.entries >= (this.#mask + 1) * tableFillMost) this.#openNextSegment();
+  }
+
+  #openNextSegment(): void {
+    this.#endSegment();
+    if (this.#words.length < this.#segmentsMost) {
+      this.#head = this.#words.length;
+      this.#addSegment();
+      this.#headOffset = 0;
+    } else {
+      this.#head = (this.#head + 1) % this.#words.length;
+      this.#compactHead();
+    }
+  }
+
+  #addSegment(): void {
+    const memory = new ArrayBuffer(segmentBytes);
+    this.#words.push(new Uint32Array(memory));
+    this.#bytes.push(Buffer.from(memory));
+  }
+
+  /** Marks where the records of the head segment end: a record without a key cannot be. */
+  #endSegment(): void {
+    if (this.#headOffset + headerBytes <= segmentBytes) (this.#words[this.#head] as Uint32Array).fill(0, this.#headOffset / 4, this.#headOffset / 4 + headerWords);
+  }
+
+  /**
+   * Empties the oldest segment, which becomes the head. Records that were read move to its front, at most half of the segment,
+   * so that there is always progress; the others are forgotten.
+   */
+  #compactHead(): void {
+    const words = this.#words[this.#head] as Uint32Array;
+    const bytes = this.#bytes[this.#head] as Buffer;
+    let kept = 0;
+    for (let offset = 0; offset + headerBytes <= segmentBytes; ) {
+      const word = offset / 4;
+      const flags = words[word + 4] as number;
+      const keyBytes = (flags >>> keyBytesShift) & keyBytesMask;
+      if (keyBytes === 0) break;
+      const recordBytes = (headerBytes + keyBytes + (words[word + 5] as number) + 7) & ~7;
+      const slot = this.#slotAt(words, word, this.#head * segmentUnits + offset / 8);
+      if (slot >= 0 && (flags & referencedFlag) !== 0 && kept + recordBytes <= segmentBytes / 2) {
+        words[word + 4] = flags & ~referencedFlag;
+        bytes.copyWithin(kept, offset, offset + recordBytes);
+        this.#places[slot] = this.#head * segmentUnits + kept / 8 + 1;
+        kept += recordBytes;
+      } else if (slot >= 0) {
+        this.#removeSlot(slot);
+      }
+      offset += recordBytes;
+    }
+    this.#headOffset = kept;
+  }
+
+  /** The slot that names the record at this very place, or -1 where a newer one replaced it. */
+  #slotAt(words: Uint32Array, word: number, place: number): number {
+    const tag = tagOf(words[word] as number, words[word + 2] as number);
+    for (let slot = tag & this.#mask; this.#places[slot] !== 0; slot = (slot + 1) & this.#mask) {
+      if (this.#places[slot] === place + 1) return slot;
+    }
+    return -1;
+  }
+}
+
+/** Tokens are uniform already; the space is mixed in so that equal keys of several maps do not share a probe run. */
+function tagOf(space: number, tokenLow: number): number {
+  return (tokenLow ^ Math.imul(space, 0x9e3779b1)) >>> 0;
+}

@@ -1,0 +1,66 @@
+import type { DataCanister } from "../canister/data-canister.js";
+import type { BatchExecution } from "./batch-execution.js";
+
+/** Operations that wait until their canister takes updates again: one, or the updates of an atomic batch that belong together. */
+export interface ParkedOperations {
+  readonly execution: BatchExecution;
+  readonly indexes: readonly number[];
+  /** Order in which they arrived at the replica. */
+  readonly arrival: number;
+  readonly parkedAtMs: number;
+}
+
+/** A data canister and what the replica keeps about it. */
+export class HostedCanister {
+  /** Names the canister's entries in the cache; a new one forgets them all. */
+  cacheSpace: number;
+  /** Accepted updates that are not answered. */
+  outstanding = 0;
+  /** Updates at the hard cap wait here, and all that came after them. */
+  isFull = false;
+  /** While the entries are being deleted nothing is put into the cache. */
+  isClearing = false;
+  parked: ParkedOperations[] = [];
+  /** Token numbers of the parked operations: a query that comes after a parked update of its key must wait too. */
+  readonly parkedTokens = new Set<number>();
+  /** Was reported over the soft cap at this many bytes; reported again when it has grown. */
+  reportedBytes = 0;
+  #onDrained: (() => void)[] = [];
+
+  constructor(
+    readonly canister: DataCanister,
+    cacheSpace: number,
+  ) {
+    this.cacheSpace = cacheSpace;
+  }
+
+  /** Whether new updates are taken. */
+  get takesUpdates(): boolean {
+    return this.canister.state === "serving" && !this.isFull;
+  }
+
+  get takesQueries(): boolean {
+    return this.canister.state === "serving" || this.canister.state === "frozen";
+  }
+
+  /** Resolves when every accepted update is answered. */
+  drained(): Promise<void> {
+    if (this.outstanding === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onDrained.push(resolve));
+  }
+
+  released(): void {
+    if (--this.outstanding > 0 || this.#onDrained.length === 0) return;
+    const waiting = this.#onDrained;
+    this.#onDrained = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Takes the parked operations, in the order in which they arrived. */
+  takeParked(): ParkedOperations[] {
+    const parked = this.parked.sort((a, b) => a.arrival - b.arrival);
+    this.parked = [];
+    this.parkedTokens.clear();
+    return parked;
+  }
+}

@@ -1,0 +1,257 @@
+import type { Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+import type { FaultPoints } from "../base/fault-points.js";
+import type { CanisterId, ReplicaId, SessionId } from "../base/ids.js";
+import { limits } from "../base/limits.js";
+import type { Logger } from "../base/logger.js";
+import type { ScanPage, ScanPageRequest } from "../base/map-backend.js";
+import { isUpdate, kindOf, operationKind, type OperationBatch, type OperationTarget, type ResultSink } from "../base/operation-batch.js";
+import type { CanisterHost, SplitRequest, SplitResult } from "../canister/canister-host.js";
+import type { MetaStore } from "../meta/meta-store.js";
+import type { RecordView } from "../meta/record-view.js";
+import type { CanisterStatus } from "../ring/topology.js";
+import type { Durability, StorageEngine } from "../storage/storage-engine.js";
+import { Admission } from "./admission.js";
+import { CanisterKeeper } from "./canister-keeper.js";
+import { Checkpointer } from "./checkpointer.js";
+import { ColdReads } from "./cold-reads.js";
+import { Dispatcher, type Forwarder } from "./dispatcher.js";
+import { EntryCache } from "./entry-cache.js";
+import type { HostedCanister } from "./hosted-canister.js";
+import { RouteTable, type MapRoutes } from "./map-routes.js";
+import { PendingKeys } from "./pending-keys.js";
+import { recoverStates, type RecoveredStates } from "./recovery.js";
+import { readScanPage, scanPlaceOf } from "./scanner.js";
+import { SplitExecutor } from "./split-executor.js";
+import { UpdatePipeline } from "./update-pipeline.js";
+import type { UpdateGroup } from "./update-group.js";
+import { WaitingRoom } from "./waiting-room.js";
+import { WriteStamps } from "./write-stamps.js";
+
+export interface ReplicaParts {
+  readonly replicaId: ReplicaId;
+  readonly engine: StorageEngine;
+  readonly durability: Durability;
+  readonly meta: MetaStore;
+  readonly view: RecordView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly faults: FaultPoints;
+  /** Budget of the entry cache. */
+  readonly cacheBytes: number;
+  readonly forwarder: Forwarder;
+  /** Makes a map for its first write: the router's business. */
+  readonly ensureMap: (map: string) => Promise<unknown>;
+  /** Whether puts, or all updates, must be refused for want of disk space. */
+  readonly diskIsFull: () => "no" | "puts" | "updates";
+}
+
+/**
+ * Hosts data canisters on one storage engine: carries out operations, commits updates in groups, recovers at start, and
+ * opens, splits, clears and closes canisters on command of the router. Holds no network.
+ */
+export class Replica implements OperationTarget, CanisterHost {
+  readonly replicaId: ReplicaId;
+  readonly #parts: ReplicaParts;
+  readonly #routes: RouteTable;
+  readonly #dispatcher: Dispatcher;
+  readonly #pipeline: UpdatePipeline;
+  readonly #keeper: CanisterKeeper;
+  readonly #splitter: SplitExecutor;
+  readonly #checkpointer: Checkpointer;
+  readonly #waitingRoom: WaitingRoom;
+  readonly #pressureListeners = new Set<(canisterId: CanisterId) => void>();
+  readonly #endView: () => void;
+  #isStopping = false;
+
+  private constructor(parts: ReplicaParts, { lastCommitNumber, firstDeltaNumber }: RecoveredStates) {
+    this.#parts = parts;
+    this.replicaId = parts.replicaId;
+    const { engine, meta, view, clock, faults } = parts;
+    const cache = new EntryCache(parts.cacheBytes);
+    const pendingKeys = new PendingKeys();
+    const stamps = new WriteStamps();
+    const routes = (this.#routes = new RouteTable(parts.replicaId));
+    const release = (hosted: HostedCanister): void => this.#dispatcher.release(hosted);
+    this.#pipeline = new UpdatePipeline({
+      engine, durability: parts.durability, cache, pendingKeys, stamps, clock, faults,
+      firstCommitNumber: lastCommitNumber + 1,
+      park: (group, first, size) => this.#park(group, first, size, pendingKeys),
+      onAnswered: (execution, index) => this.#dispatcher.answered(execution, index),
+      onCommitted: (hosted) => this.#noteCommit(hosted),
+      onFailed: (error) => parts.logger.error({ error }, "A write failed; updates are refused until the replica is restarted"),
+    });
+    this.#dispatcher = new Dispatcher({
+      routes, cache, pendingKeys, pipeline: this.#pipeline, admission: new Admission(),
+      coldReads: new ColdReads(engine, cache, pendingKeys, stamps),
+      forwarder: parts.forwarder,
+      addressOf: (replicaId) => view.table.replicas().find((replica) => replica.replicaId === replicaId)?.address ?? "",
+      monotonicMs: () => clock.monotonicMs(),
+      ensureMap: parts.ensureMap,
+      updatesRefused: (operation) => this.#updatesRefused(operation),
+    });
+    this.#keeper = new CanisterKeeper({ ...parts, routes, pipeline: this.#pipeline, stamps, release });
+    this.#splitter = new SplitExecutor({
+      engine, meta, pipeline: this.#pipeline, clock, faults, release,
+      reached: (revision) => view.reached(revision),
+      adopt: (child) => {
+        routes.addCanister(child);
+        routes.refresh(view.table);
+      },
+    });
+    this.#checkpointer = new Checkpointer(this.#pipeline, faults, firstDeltaNumber);
+    this.#waitingRoom = new WaitingRoom(clock, routes, release, (execution, index) => this.#dispatcher.answered(execution, index));
+    this.#endView = view.onChange(() => this.#followRecords());
+  }
+
+  /** Recovers what is stored and opens every canister that the records place here. */
+  static async open(parts: ReplicaParts): Promise<Replica> {
+    const states = await recoverStates(parts.engine);
+    const replica = new Replica(parts, states);
+    await replica.#keeper.openAll(states);
+    await replica.#foldOldDeltas();
+    return replica;
+  }
+
+  submit(batch: OperationBatch, sessionId: SessionId, sink: ResultSink): void {
+    this.#dispatcher.submit(batch, sessionId, sink);
+  }
+
+  /** Whether a write failed, so that only reads are served. */
+  get failure(): BigMapError | undefined {
+    return this.#pipeline.failure;
+  }
+
+  /** The map's ring and canisters. Errors: MAP_NOT_FOUND. */
+  routesOf(map: string): MapRoutes {
+    const routes = this.#routes.find(map);
+    if (routes === undefined) throw new BigMapError("MAP_NOT_FOUND", `There is no map "${map}"`);
+    return routes;
+  }
+
+  /**
+   * One page of the canister in which the cursor lies, or undefined where that canister is on another replica.
+   * Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANISTER_STOPPED.
+   */
+  async scanPage(request: ScanPageRequest): Promise<ScanPage | undefined> {
+    const routes = this.routesOf(request.map);
+    const from = scanPlaceOf(request, routes);
+    const hosted = routes.canisters[from.place];
+    if (hosted === undefined) return undefined;
+    if (!hosted.takesQueries) throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
+    const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from);
+    // The engine may show updates that are durable and not answered yet; a later get must not show less.
+    await this.#pipeline.settled();
+    return page;
+  }
+
+  /** Clears the map's canisters that are here, one after the other; resolves to the number of entries deleted. */
+  async clear(map: string): Promise<number> {
+    let deleted = 0;
+    for (const hosted of new Set(this.routesOf(map).canisters)) if (hosted !== undefined) deleted += await this.#keeper.clear(hosted);
+    return deleted;
+  }
+
+  canisterStatuses(): readonly CanisterStatus[] {
+    return [...this.#routes.canisters()].map((hosted) => this.#statusOf(hosted));
+  }
+
+  canisterStatus(canisterId: CanisterId): CanisterStatus {
+    return this.#statusOf(this.#keeper.find(canisterId));
+  }
+
+  async createCanister(canisterId: CanisterId): Promise<CanisterStatus> {
+    return this.#statusOf(await this.#keeper.create(canisterId));
+  }
+
+  async startCanister(canisterId: CanisterId): Promise<CanisterStatus> {
+    await this.#keeper.start(canisterId);
+    return this.canisterStatus(canisterId);
+  }
+
+  async stopCanister(canisterId: CanisterId): Promise<CanisterStatus> {
+    await this.#keeper.stop(canisterId);
+    return this.canisterStatus(canisterId);
+  }
+
+  deleteCanister(canisterId: CanisterId): Promise<void> {
+    return this.#keeper.delete(canisterId);
+  }
+
+  async splitCanister(request: SplitRequest): Promise<SplitResult> {
+    return this.#splitter.split(this.#keeper.find(request.canisterId), request);
+  }
+
+  onPressure(listener: (canisterId: CanisterId) => void): () => void {
+    this.#pressureListeners.add(listener);
+    return () => this.#pressureListeners.delete(listener);
+  }
+
+  /** Answers what was accepted, writes a last checkpoint and lets go of everything; the engine stays open. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#endView();
+    this.#waitingRoom.close();
+    for (const hosted of this.#routes.canisters()) await hosted.drained();
+    await this.#pipeline.settled();
+    if (this.failure === undefined) await this.#checkpointer.finish();
+  }
+
+  /** What the last run left in delta rows becomes part of the canisters' rows. */
+  async #foldOldDeltas(): Promise<void> {
+    for (const hosted of this.#routes.canisters()) this.#checkpointer.note(hosted);
+    await this.#checkpointer.finish();
+  }
+
+  #statusOf(hosted: HostedCanister): CanisterStatus {
+    const { canister } = hosted;
+    return {
+      canisterId: canister.canisterId, mapId: canister.mapId, map: canister.map, range: canister.range, epoch: canister.epoch,
+      replicaId: this.replicaId, state: canister.state, entries: canister.committedEntries, bytes: canister.committedBytes,
+      capBytes: canister.capBytes, sequence: canister.committedSequence, unsplittable: canister.unsplittable, writesWaiting: hosted.isFull,
+    };
+  }
+
+  /** The decided operations from `first` of a group wait until their canister takes updates again. */
+  #park(group: UpdateGroup, first: number, size: number, pendingKeys: PendingKeys): void {
+    const hosted = group.canisters[first] as HostedCanister;
+    this.#waitingRoom.enter(hosted, group, first, size);
+    for (let i = first; i < first + size; i++) {
+      const key = group.keys[i];
+      if (key !== undefined) pendingKeys.release(key);
+      hosted.released();
+    }
+    this.#reportPressure(hosted);
+  }
+
+  #noteCommit(hosted: HostedCanister): void {
+    this.#checkpointer.note(hosted);
+    const { committedBytes, capBytes } = hosted.canister;
+    if (committedBytes < capBytes * limits.softCapRatio || committedBytes < hosted.reportedBytes + capBytes / 100) return;
+    hosted.reportedBytes = committedBytes;
+    this.#reportPressure(hosted);
+  }
+
+  #reportPressure(hosted: HostedCanister): void {
+    for (const listener of this.#pressureListeners) listener(hosted.canister.canisterId);
+  }
+
+  #updatesRefused(operation: number): BigMapError | undefined {
+    if (this.#isStopping) return new BigMapError("SHUTTING_DOWN", "The replica is stopping");
+    const { failure } = this.#pipeline;
+    if (failure !== undefined) return new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, { retry: "transient", cause: failure });
+    const refused = this.#parts.diskIsFull();
+    if (refused === "no" || (refused === "puts" && isUpdate(operation) && kindOf(operation) !== operationKind.put)) return undefined;
+    return new BigMapError("DISK_FULL", "The disk of the data folder is nearly full");
+  }
+
+  /** Records may change by other hands: canisters placed here by a router elsewhere, rings of other replicas. */
+  #followRecords(): void {
+    try {
+      this.#routes.refresh(this.#parts.view.table);
+    } catch (error) {
+      this.#parts.logger.error({ error }, "The meta records could not be followed");
+    }
+  }
+}
+

@@ -1,0 +1,99 @@
+import { asBuffer, startsWithBytes } from "../base/bytes.js";
+import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+import type { ScanPage, ScanPageRequest, ScannedEntry } from "../base/map-backend.js";
+import { decodeCursor, encodeCursor, type ScanPosition } from "../canister/scan-cursor.js";
+import { tokenSpaceEnd, tokenSpaceStart, type HashRange } from "../ring/hash-range.js";
+import type { Token } from "../ring/token.js";
+import { assertEntryValue, encodeEntryKey, entryHeaderBytes, entryKeyRange, keyOfEntryKey, tokenOfEntryKey, versionOfEntryValue } from "../storage/key-layout.js";
+import type { KeyRange, RowPage, StorageEngine } from "../storage/storage-engine.js";
+import type { MapRoutes } from "./map-routes.js";
+
+const scanStart: ScanPosition = { token: tokenSpaceStart, key: new Uint8Array(0) };
+
+/** The range of the ring in which a page begins, and its place. */
+export interface ScanPlace {
+  readonly position: ScanPosition;
+  readonly range: HashRange;
+  readonly place: number;
+}
+
+/** Where a page begins. Errors: CURSOR_INVALID. */
+export function scanPlaceOf(request: ScanPageRequest, routes: MapRoutes): ScanPlace {
+  const position = request.cursor === undefined ? scanStart : decodeCursor(request.cursor, routes.record.mapId, request.prefix);
+  const place = routes.ring.indexOf(position.token.high, position.token.low);
+  return { position, range: routes.ring.rangeAt(place), place };
+}
+
+/**
+ * Reads one page of one canister, in ring order. The filter by prefix runs here: a page that finds little stops after
+ * limits.scanReadMaxBytes and still moves the cursor. Errors: STORAGE_CORRUPT, STORAGE_FAILED.
+ */
+export async function readScanPage(engine: StorageEngine, mapId: number, request: ScanPageRequest, from: ScanPlace): Promise<ScanPage> {
+  const filter = new PageFilter(request);
+  const reader = engine.openReader(rowsFrom(mapId, from));
+  try {
+    for (;;) {
+      const rows = await reader.next({ maxRows: filter.rowsWanted, maxBytes: limits.scanPageMaxBytes });
+      const last = filter.take(rows);
+      if (last !== undefined) return { entries: filter.entries, cursor: encodeCursor(mapId, request.prefix, last) };
+      if (rows.finished) return { entries: filter.entries, cursor: cursorAfter(mapId, request.prefix, from.range.end) };
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+/** Gathers the entries of one page. */
+class PageFilter {
+  readonly entries: ScannedEntry[] = [];
+  #entryBytes = 0;
+  #readBytes = 0;
+  readonly #maxEntries: number;
+
+  constructor(private readonly request: ScanPageRequest) {
+    if (!Number.isInteger(request.maxEntries) || request.maxEntries < 1) {
+      throw new BigMapError("INVALID_ARGUMENT", "A scan page has at least one entry");
+    }
+    this.#maxEntries = Math.min(request.maxEntries, limits.scanPageMaxEntries);
+  }
+
+  /** Without a filter no more rows than entries are of use. */
+  get rowsWanted(): number {
+    return this.request.prefix.length === 0 ? this.#maxEntries - this.entries.length : limits.scanPageMaxEntries;
+  }
+
+  /** Returns where to resume when the page is full. */
+  take(rows: RowPage): ScanPosition | undefined {
+    for (let i = 0; i < rows.keys.length; i++) {
+      const stored = asBuffer(rows.keys[i] as Uint8Array);
+      const value = asBuffer(rows.values[i] as Uint8Array);
+      this.#takeRow(stored, value);
+      const isFull = this.entries.length >= this.#maxEntries || this.#entryBytes >= limits.scanPageMaxBytes || this.#readBytes >= limits.scanReadMaxBytes;
+      if (isFull) return { token: tokenOfEntryKey(stored), key: keyOfEntryKey(stored) };
+    }
+    return undefined;
+  }
+
+  #takeRow(stored: Buffer, value: Buffer): void {
+    this.#readBytes += stored.length + value.length;
+    const key = keyOfEntryKey(stored);
+    if (!startsWithBytes(key, this.request.prefix)) return;
+    assertEntryValue(value);
+    const shown = this.request.keysOnly ? new Uint8Array(0) : value.subarray(entryHeaderBytes);
+    this.entries.push({ key, value: shown, version: versionOfEntryValue(value) });
+    this.#entryBytes += key.length + shown.length;
+  }
+}
+
+function rowsFrom(mapId: number, from: ScanPlace): KeyRange {
+  const range = entryKeyRange(mapId, { start: from.position.token, end: from.range.end });
+  if (from.position.key.length === 0) return range;
+  // The smallest key after the one where the page before ended.
+  return { start: Buffer.concat([encodeEntryKey(mapId, from.position.token, from.position.key), Buffer.alloc(1)]), end: range.end };
+}
+
+function cursorAfter(mapId: number, prefix: Uint8Array, end: Token): Uint8Array | undefined {
+  if (end.high === tokenSpaceEnd.high) return undefined;
+  return encodeCursor(mapId, prefix, { token: end, key: new Uint8Array(0) });
+}

@@ -1,0 +1,133 @@
+import { sleep, type Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+import type { FaultPoints } from "../base/fault-points.js";
+import type { SplitRequest, SplitResult } from "../canister/canister-host.js";
+import { DataCanister } from "../canister/data-canister.js";
+import { findSplitPoint, splitPointAt, type SplitPoint } from "../canister/split-point.js";
+import type { Revised } from "../meta/map-ring.js";
+import type { MetaStore } from "../meta/meta-store.js";
+import { decodeCanisterRecord, encodeCanisterRecord } from "../meta/record-codec.js";
+import { canisterRecordKey } from "../meta/record-keys.js";
+import type { CanisterRecord } from "../meta/records.js";
+import { planSplit, type PlannedSplit } from "../meta/split-transaction.js";
+import type { StorageEngine } from "../storage/storage-engine.js";
+import { putCanisterRow } from "./checkpointer.js";
+import { HostedCanister } from "./hosted-canister.js";
+import type { UpdatePipeline } from "./update-pipeline.js";
+
+export interface SplitExecutorParts {
+  readonly engine: StorageEngine;
+  readonly meta: MetaStore;
+  readonly pipeline: UpdatePipeline;
+  readonly clock: Clock;
+  readonly faults: FaultPoints;
+  /** Resolves when the records of this revision are known here. */
+  readonly reached: (revision: number) => Promise<void>;
+  /** Makes the child known and takes over the new ring. */
+  readonly adopt: (child: HostedCanister) => void;
+  /** Sends the updates that waited on their way. */
+  readonly release: (hosted: HostedCanister) => void;
+}
+
+const rereadDelayMs = 200;
+
+/**
+ * Splits a canister: freeze updates (queries go on) → drain → one transaction in the meta store, which is the commit point →
+ * flip both halves in one turn. Nothing is copied. An unknown outcome is resolved before anything else happens: the
+ * canister stays frozen until it is known whether the transaction won.
+ */
+export class SplitExecutor {
+  constructor(private readonly parts: SplitExecutorParts) {}
+
+  /** Errors: CANISTER_BUSY, CANISTER_UNSPLITTABLE, INVALID_ARGUMENT; those of the meta store. */
+  async split(hosted: HostedCanister, request: SplitRequest): Promise<SplitResult> {
+    const { canister } = hosted;
+    const { faults } = this.parts;
+    faults.reach("split.chosen");
+    canister.become("frozen");
+    try {
+      faults.reach("split.frozen");
+      await hosted.drained();
+      const point = await this.#findPoint(canister, request);
+      const parent = await this.#record(canister.canisterId);
+      const planned = planSplit(parent, request.childId, point.cut, canister.sequence);
+      faults.reach("split.drained");
+      const revision = await this.#commit(planned, parent);
+      faults.reach("split.committed");
+      await this.#flip(hosted, point, planned, revision);
+      faults.reach("split.flipped");
+      return { cut: point.cut, leftId: canister.canisterId, rightId: request.childId, revision };
+    } catch (error) {
+      if (error instanceof BigMapError && error.code === "CANISTER_UNSPLITTABLE") canister.unsplittable = true;
+      throw error;
+    } finally {
+      if (canister.state === "frozen") this.#resume(hosted);
+    }
+  }
+
+  #resume(hosted: HostedCanister): void {
+    hosted.canister.become("serving");
+    hosted.isFull = false;
+    this.parts.release(hosted);
+  }
+
+  #findPoint(canister: DataCanister, request: SplitRequest): Promise<SplitPoint> {
+    const { engine } = this.parts;
+    if (request.cut === undefined) return findSplitPoint(engine, canister.mapId, canister.accounting);
+    return splitPointAt(engine, canister.mapId, canister.accounting, request.cut);
+  }
+
+  async #record(canisterId: number): Promise<Revised<CanisterRecord>> {
+    const stored = await this.parts.meta.get(canisterRecordKey(canisterId));
+    if (stored === undefined) throw new BigMapError("CANISTER_NOT_FOUND", `Canister ${canisterId} has no record`);
+    return { record: decodeCanisterRecord(stored.value), revision: stored.revision };
+  }
+
+  /** Resolves to the revision of the split. Rejects only when it is certain that the split did not happen. */
+  async #commit(planned: PlannedSplit, parent: Revised<CanisterRecord>): Promise<number> {
+    try {
+      const { committed, revision } = await this.parts.meta.commit(planned.transaction);
+      if (committed) return revision;
+    } catch (error) {
+      if (BigMapError.from(error).retry !== "outcome unknown") throw error;
+      const revision = await this.#resolveUnknown(planned, parent);
+      if (revision !== undefined) return revision;
+    }
+    throw new BigMapError("CANISTER_BUSY", `The record of canister ${parent.record.canisterId} was changed by another operation`);
+  }
+
+  /** Reads until the child is seen, or until a change of the parent's epoch has made the lost transaction impossible. */
+  async #resolveUnknown(planned: PlannedSplit, parent: Revised<CanisterRecord>): Promise<number | undefined> {
+    const { meta, clock } = this.parts;
+    const parentKey = canisterRecordKey(parent.record.canisterId);
+    for (;;) {
+      try {
+        const child = await meta.get(canisterRecordKey(planned.child.canisterId));
+        if (child !== undefined) return child.revision;
+        const bumped = encodeCanisterRecord({ ...parent.record, epoch: parent.record.epoch + 1 });
+        const { committed } = await meta.commit({ compares: [{ key: parentKey, revision: parent.revision }], puts: [{ key: parentKey, value: bumped }], deletes: [] });
+        if (committed) return undefined;
+      } catch (error) {
+        if (BigMapError.from(error).code === "CLOSED") throw error;
+      }
+      await sleep(clock, rereadDelayMs);
+    }
+  }
+
+  /** Both halves take over in one turn; their rows lie before every later update in the order of commits. */
+  async #flip(hosted: HostedCanister, point: SplitPoint, planned: PlannedSplit, revision: number): Promise<void> {
+    const { canister } = hosted;
+    await this.parts.reached(revision);
+    canister.replaceAccounting(point.left, planned.parent.epoch);
+    const identity = { ...planned.child, capBytes: canister.capBytes };
+    const child = new HostedCanister(new DataCanister(identity, point.right, canister.sequence), hosted.cacheSpace);
+    child.canister.become("serving");
+    const stored = this.parts.pipeline.runStep((commit) => {
+      putCanisterRow(commit, hosted, false);
+      putCanisterRow(commit, child, false);
+    });
+    this.parts.adopt(child);
+    this.#resume(hosted);
+    await stored;
+  }
+}

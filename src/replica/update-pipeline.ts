@@ -1,0 +1,254 @@
+import { asBuffer } from "../base/bytes.js";
+import type { Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+import type { FaultPoints } from "../base/fault-points.js";
+import { resultStatus } from "../base/operation-batch.js";
+import { storedEntryBytes } from "../canister/split-point.js";
+import { assertEntryValue, encodeEntryKey, entryHeaderBytes, versionOfEntryValue } from "../storage/key-layout.js";
+import type { Durability, StorageEngine } from "../storage/storage-engine.js";
+import type { BatchExecution } from "./batch-execution.js";
+import { Commit } from "./commit.js";
+import { decideGroup, type ParkOperations } from "./decide.js";
+import type { EntryCache } from "./entry-cache.js";
+import type { HostedCanister } from "./hosted-canister.js";
+import type { PendingKey, PendingKeys } from "./pending-keys.js";
+import type { SystemStep, UpdateGroup } from "./update-group.js";
+import type { WriteStamps } from "./write-stamps.js";
+
+/** While one commit waits for its fsync the next is prepared and sent; more would only grow the batches' latency. */
+const commitsUnderWayMost = 2;
+/** A commit takes no further group once it has this many bytes of rows. */
+const commitTargetBytes = 4 * 1024 * 1024;
+
+export interface UpdatePipelineParts {
+  readonly engine: StorageEngine;
+  readonly durability: Durability;
+  readonly cache: EntryCache;
+  readonly pendingKeys: PendingKeys;
+  readonly stamps: WriteStamps;
+  readonly clock: Clock;
+  readonly faults: FaultPoints;
+  readonly park: ParkOperations;
+  /** Called for every operation that is answered. */
+  readonly onAnswered: (execution: BatchExecution, index: number, hosted: HostedCanister) => void;
+  /** Called for every canister of which a commit became durable. */
+  readonly onCommitted: (hosted: HostedCanister) => void;
+  /** Called once: a write failed, and nothing can be written until the engine is opened anew. */
+  readonly onFailed: (error: BigMapError) => void;
+  readonly firstCommitNumber: number;
+}
+
+/**
+ * The road of every update: arrive → load what is not known about its key → decide, in order of arrival → one write
+ * batch and one fsync for all that is decided (group commit) → answer. Groups may load at the same time; they are
+ * decided and committed strictly in order.
+ */
+export class UpdatePipeline {
+  readonly #queue: (UpdateGroup | SystemStep)[] = [];
+  #underWay = 0;
+  #nextCommitNumber: number;
+  /** Resolves when the last commit that was sent is answered. */
+  #tail: Promise<unknown> = Promise.resolve();
+  #failure: BigMapError | undefined;
+  readonly #parts: UpdatePipelineParts;
+
+  constructor(parts: UpdatePipelineParts) {
+    this.#parts = parts;
+    this.#nextCommitNumber = parts.firstCommitNumber;
+  }
+
+  /** Set when a write failed. */
+  get failure(): BigMapError | undefined {
+    return this.#failure;
+  }
+
+  get lastCommitNumber(): number {
+    return this.#nextCommitNumber - 1;
+  }
+
+  /** Takes a group whose keys are registered as pending. */
+  push(group: UpdateGroup): void {
+    this.#queue.push(group);
+    if (group.loads.length === 0 && group.earlierReads.size === 0) group.isReady = true;
+    else void this.#load(group);
+    this.#pump();
+  }
+
+  /** Writes rows of the replica's own, after every update that was pushed before. Resolves when they are durable. */
+  runStep(prepare: (commit: Commit) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error: unknown): void => (error === undefined ? resolve() : reject(BigMapError.from(error)));
+      this.#queue.push({ isReady: true, prepare, done });
+      this.#pump();
+    });
+  }
+
+  /** Resolves when every commit that was sent until now is answered. */
+  settled(): Promise<unknown> {
+    return this.#tail;
+  }
+
+  async #load(group: UpdateGroup): Promise<void> {
+    await Promise.all(group.earlierReads);
+    const keys = group.loads.map((key) => encodePendingKey(key));
+    try {
+      const values = keys.length === 0 ? [] : await this.#parts.engine.getMany(keys);
+      for (let i = 0; i < keys.length; i++) keep(group.loads[i] as PendingKey, (keys[i] as Buffer).length, values[i]);
+    } catch (error) {
+      for (const key of group.loads) key.failure = BigMapError.from(error);
+    }
+    group.isReady = true;
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (this.#underWay < commitsUnderWayMost && this.#queue[0]?.isReady === true) {
+      if (this.#failure !== undefined) {
+        this.#refuse(this.#queue.shift() as UpdateGroup | SystemStep, this.#failure);
+        continue;
+      }
+      const commit = new Commit(this.#nextCommitNumber++);
+      const step = this.#fill(commit);
+      this.#send(commit, step);
+    }
+  }
+
+  /** Decides ready groups into the commit, or prepares the one step that is next. */
+  #fill(commit: Commit): SystemStep | undefined {
+    for (let next = this.#queue[0]; next?.isReady === true; next = this.#queue[0]) {
+      if ("prepare" in next) {
+        if (commit.keys.length > 0) break;
+        this.#queue.shift();
+        next.prepare(commit);
+        return next;
+      }
+      this.#queue.shift();
+      decideGroup(next, commit, this.#parts.park, this.#parts.clock.monotonicMs());
+      if (commit.rows.sizeBytes >= commitTargetBytes) break;
+    }
+    commit.seal();
+    return undefined;
+  }
+
+  #send(commit: Commit, step: SystemStep | undefined): void {
+    this.#underWay++;
+    this.#parts.faults.reach("commit.before-write");
+    // A commit without rows may rest on decisions of commits before it, so it too is answered only after those.
+    const written = commit.hasRows ? this.#parts.engine.write(commit.rows, this.#parts.durability) : this.#tail;
+    this.#tail = written.then(
+      () => {
+        this.#parts.faults.reach("commit.after-write");
+        this.#complete(commit, step);
+      },
+      (error: unknown) => this.#completeFailed(commit, step, BigMapError.from(error)),
+    );
+  }
+
+  #complete(commit: Commit, step: SystemStep | undefined): void {
+    if (this.#failure !== undefined) {
+      this.#completeFailed(commit, step, this.#failure);
+      return;
+    }
+    this.#underWay--;
+    for (const { hosted, entries, bytes, sequence } of commit.totals) hosted.canister.markCommitted(entries, bytes, sequence);
+    const dirty: BatchExecution[] = [];
+    for (let i = 0; i < commit.keys.length; i++) {
+      this.#remember(commit, i);
+      const execution = commit.answer(i);
+      if (!execution.isDirty) {
+        execution.isDirty = true;
+        dirty.push(execution);
+      }
+      this.#release(commit, i);
+    }
+    for (const execution of dirty) execution.flush();
+    for (const { hosted } of commit.totals) this.#parts.onCommitted(hosted);
+    step?.done(undefined);
+    this.#pump();
+  }
+
+  /** Puts what the commit wrote into the cache. */
+  #remember(commit: Commit, i: number): void {
+    const status = commit.statuses[i] as number;
+    if (status !== resultStatus.written && status !== resultStatus.deleted) return;
+    const key = commit.keys[i] as PendingKey;
+    const { cacheSpace } = commit.canisters[i] as HostedCanister;
+    this.#parts.stamps.bump(key.tokenHigh);
+    if (status === resultStatus.deleted) {
+      this.#parts.cache.set(cacheSpace, key.tokenHigh, key.tokenLow, 0, key.keys, key.keyStart, key.keyEnd, key.keys, 0, 0);
+      return;
+    }
+    const { batch } = commit.executions[i] as BatchExecution;
+    const index = commit.indexes[i] as number;
+    const start = batch.valueOffsets[index] as number;
+    const end = batch.valueOffsets[index + 1] as number;
+    const version = commit.versions[i] as number;
+    this.#parts.cache.set(cacheSpace, key.tokenHigh, key.tokenLow, version, key.keys, key.keyStart, key.keyEnd, batch.values, start, end);
+  }
+
+  #release(commit: Commit, i: number): void {
+    const hosted = commit.canisters[i] as HostedCanister;
+    this.#parts.pendingKeys.release(commit.keys[i] as PendingKey);
+    this.#parts.onAnswered(commit.executions[i] as BatchExecution, commit.indexes[i] as number, hosted);
+    hosted.released();
+  }
+
+  #completeFailed(commit: Commit, step: SystemStep | undefined, error: BigMapError): void {
+    this.#underWay--;
+    this.#fail(error);
+    const unknown = new BigMapError("STORAGE_FAILED", `The update could not be written: ${error.message}`, { cause: error });
+    for (let i = 0; i < commit.keys.length; i++) {
+      const execution = commit.executions[i] as BatchExecution;
+      execution.addError(commit.indexes[i] as number, unknown);
+      execution.flush();
+      this.#release(commit, i);
+    }
+    step?.done(unknown);
+    this.#pump();
+  }
+
+  #fail(error: BigMapError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#parts.onFailed(error);
+  }
+
+  /** Answers what was not begun when the storage failed: nothing was done. */
+  #refuse(next: UpdateGroup | SystemStep, failure: BigMapError): void {
+    const error = new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, { retry: "transient", cause: failure });
+    if ("prepare" in next) {
+      next.done(error);
+      return;
+    }
+    for (let i = 0; i < next.size; i++) {
+      const execution = next.executions[i] as BatchExecution;
+      const index = next.indexes[i] as number;
+      const hosted = next.canisters[i] as HostedCanister;
+      execution.addError(index, error);
+      execution.flush();
+      this.#parts.pendingKeys.release(next.keys[i] as PendingKey);
+      this.#parts.onAnswered(execution, index, hosted);
+      hosted.released();
+    }
+  }
+}
+
+function encodePendingKey(key: PendingKey): Buffer {
+  return encodeEntryKey(key.mapId, { high: key.tokenHigh, low: key.tokenLow }, key.keys.subarray(key.keyStart, key.keyEnd));
+}
+
+/** Notes what the engine holds for the key, unless an update of an earlier group has decided meanwhile: that is newer. */
+function keep(key: PendingKey, storedKeyBytes: number, stored: Uint8Array | undefined): void {
+  if (key.hasValue) return;
+  if (stored === undefined) {
+    key.setAbsent();
+    return;
+  }
+  try {
+    assertEntryValue(stored);
+  } catch (error) {
+    key.failure = BigMapError.from(error);
+    return;
+  }
+  key.setValue(versionOfEntryValue(asBuffer(stored)), storedEntryBytes(storedKeyBytes, stored.length), stored, entryHeaderBytes, stored.length);
+}

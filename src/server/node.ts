@@ -1,0 +1,102 @@
+import { systemClock, type Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+import { noFaults, type FaultPoints } from "../base/fault-points.js";
+import { limits } from "../base/limits.js";
+import type { Logger } from "../base/logger.js";
+import { systemRandom } from "../base/random.js";
+import { EmbeddedMetaStore } from "../meta/embedded-meta-store.js";
+import { RecordView } from "../meta/record-view.js";
+import { registerReplica } from "../meta/replica-registration.js";
+import type { Forwarder } from "../replica/dispatcher.js";
+import { Replica } from "../replica/replica.js";
+import { RouterCanister } from "../router/router.js";
+import { openDataFolder } from "../storage/data-folder.js";
+import type { StorageEngine } from "../storage/storage-engine.js";
+import { assertConfig, divideMemory, type NodeConfig } from "./config.js";
+import { DiskGuard } from "./disk-guard.js";
+import { LocalConnection } from "./local-connection.js";
+
+/** The one replica of an embedded installation. */
+export const embeddedReplicaId = "replica-1";
+
+export interface NodeOptions {
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly faults?: FaultPoints;
+  /** Tests hand in another engine. */
+  readonly engine?: StorageEngine;
+}
+
+/** A replica, the router canister and the meta store on one data folder, in this process; no network. */
+export class Node {
+  private constructor(
+    readonly replica: Replica,
+    readonly router: RouterCanister,
+    readonly connection: LocalConnection,
+    readonly meta: EmbeddedMetaStore,
+    private readonly view: RecordView,
+    private readonly engine: StorageEngine,
+    private readonly disk: DiskGuard,
+  ) {}
+
+  /**
+   * Opens the folder, recovers what is in it and begins to split what needs it. Errors: INVALID_ARGUMENT, DATA_DIR_UNUSABLE,
+   * DATA_DIR_IN_USE, DATA_DIR_NEWER, STORAGE_CORRUPT, STORAGE_FAILED, DISK_FULL.
+   */
+  static async open(config: NodeConfig, options: NodeOptions): Promise<Node> {
+    assertConfig(config);
+    const { cacheBytes, engineBytes } = divideMemory(config.memoryBytes);
+    const engine = options.engine ?? (await openDataFolder(config.dataDir, { memoryBytes: engineBytes }));
+    try {
+      return await Node.#openOn(engine, config, options, cacheBytes);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  static async #openOn(engine: StorageEngine, config: NodeConfig, options: NodeOptions, cacheBytes: number): Promise<Node> {
+    const { logger, clock = systemClock, faults = noFaults } = options;
+    const meta = await EmbeddedMetaStore.open(engine);
+    const view = await RecordView.open(meta, clock);
+    const disk = new DiskGuard(options.engine === undefined ? config.dataDir : undefined, clock, logger);
+    await disk.measure();
+    const replica: Replica = await Replica.open({
+      replicaId: embeddedReplicaId, engine, durability: config.durability, meta, view, clock, logger, faults, cacheBytes,
+      forwarder: noForwarder,
+      ensureMap: (map) => router.ensureMap(map),
+      diskIsFull: () => disk.isFull,
+    });
+    const defaults = {
+      canisterCapBytes: config.canisterCapBytes,
+      initialCanisters: limits.initialCanistersDefault,
+      tokenFunction: "murmur3",
+    } as const;
+    const router = await RouterCanister.start({ meta, hosts: [replica], clock, random: systemRandom, logger, defaults, faults });
+    disk.start();
+    return new Node(replica, router, new LocalConnection(replica, router), meta, view, engine, disk);
+  }
+
+  /** Notes where the replica is reached, so that rings can name it. */
+  register(address: string): Promise<void> {
+    return registerReplica(this.meta, { replicaId: embeddedReplicaId, address });
+  }
+
+  /** Answers what was accepted, writes a last checkpoint, closes the folder. */
+  async close(): Promise<void> {
+    this.disk.stop();
+    await this.router.stop();
+    await this.replica.stop();
+    this.view.close();
+    await this.meta.close();
+    await this.engine.close();
+  }
+}
+
+/** With one replica every key is here. */
+const noForwarder: Forwarder = {
+  forward(execution, indexes) {
+    for (const index of indexes) execution.addError(index, new BigMapError("INTERNAL", "A key belongs to a replica that is not there"));
+    execution.flush();
+  },
+};
