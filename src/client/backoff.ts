@@ -1,9 +1,10 @@
 import type { Random } from "../base/random.js";
+import { backoffMs } from "../rpc/retry.js";
 
 const firstDelayMs = 5;
 const longestDelayMs = 1_000;
 
-/** Waiting times that double from try to try, each shortened by up to half at random so that clients do not march in step. */
+/** How long to wait before the next try of something that failed several times in a row. */
 export class Backoff {
   readonly #random: Random;
   #failures = 0;
@@ -13,9 +14,7 @@ export class Backoff {
   }
 
   nextDelayMs(): number {
-    const fullMs = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(this.#failures, 16));
-    this.#failures++;
-    return fullMs * (0.5 + this.#random.unit() / 2);
+    return backoffMs(this.#random, ++this.#failures, firstDelayMs, longestDelayMs);
   }
 
   reset(): void {

@@ -260,9 +260,8 @@ export class Coalescer implements BatchOwner {
   #withdraw(batch: PendingBatch, reason: BigMapError): void {
     if (batch.done) return;
     batch.giveUp();
-    if (batch.sequence === 0) batch.abandon(reason, false);
-    else if (this.#ports.connection.withdraw === undefined) batch.abandon(reason, true);
-    else this.#ports.connection.withdraw(batch, reason);
+    const submitted = batch.sequence > 0;
+    batch.abandon(reason, submitted && (this.#ports.connection.withdraw?.(batch) ?? true));
   }
 
   /** One timer for all deadlines: it is set for the earliest, and looks at everything when it fires. */

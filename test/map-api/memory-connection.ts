@@ -16,6 +16,7 @@ interface StoredEntry {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly version: number;
+  readonly token: Token;
 }
 
 interface StoredMap {
@@ -179,7 +180,7 @@ function carryOut(map: StoredMap, batch: OperationBatch, index: number, results:
   const kind = kindOf(batch.operations[index] ?? 0);
   if (kind === operationKind.put) {
     const version = nextVersion(map, key);
-    map.entries.set(textOf(key), { key, value: Buffer.from(valueOf(batch, index)), version });
+    map.entries.set(textOf(key), { key, value: Buffer.from(valueOf(batch, index)), version, token: tokenOf(key) });
     results.add(index, resultStatus.written, version);
   } else if (kind === operationKind.delete) {
     if (entry !== undefined) nextVersion(map, key);
@@ -198,7 +199,7 @@ function nextVersion(map: StoredMap, key: Uint8Array): number {
 }
 
 function inRingOrder(left: StoredEntry, right: StoredEntry): number {
-  return compareTokens(tokenOf(left.key), tokenOf(right.key)) || Buffer.compare(left.key, right.key);
+  return compareTokens(left.token, right.token) || Buffer.compare(left.key, right.key);
 }
 
 function cursorPlace(cursor: Uint8Array): number {

@@ -1,0 +1,97 @@
+import { BigMapError } from "../base/errors.js";
+import type { Clock } from "../base/clock.js";
+import { mapMethods } from "../proto/methods.js";
+import { GrpcChannel } from "../rpc/grpc-channel.js";
+import { PipeClient, type PipeState } from "../rpc/pipe-client.js";
+
+/** Called once: the pipe takes no more batches, because the server ends it or it broke. */
+export type OnSessionEnd = (error: BigMapError | undefined) => void;
+
+/** One channel to one replica and the pipe on it, from the moment the pipe stands until it ends. */
+export class ReplicaSession {
+  readonly channel: GrpcChannel;
+  readonly pipe: PipeClient;
+  #calls = 0;
+  #retired = false;
+
+  private constructor(channel: GrpcChannel, pipe: PipeClient) {
+    this.channel = channel;
+    this.pipe = pipe;
+  }
+
+  /** Errors: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, or why the server refused the pipe. */
+  static async open(address: string, clock: Clock, deadlineMs: number, signal: AbortSignal, onEnd: OnSessionEnd): Promise<ReplicaSession> {
+    const channel = new GrpcChannel(address, clock);
+    try {
+      await channel.connect({ deadlineMs, signal });
+      return new ReplicaSession(channel, await openPipe(channel, clock, deadlineMs, signal, onEnd));
+    } catch (error) {
+      channel.close();
+      throw error;
+    }
+  }
+
+  get address(): string {
+    return this.channel.address;
+  }
+
+  /** Runs a call on the channel, which stays open until the call has ended. */
+  async use<T>(run: (channel: GrpcChannel) => Promise<T>): Promise<T> {
+    this.#calls++;
+    try {
+      return await run(this.channel);
+    } finally {
+      this.#calls--;
+      this.#closeIfUnused();
+    }
+  }
+
+  /** Closes the channel once its calls have ended. */
+  retire(): void {
+    this.#retired = true;
+    this.#closeIfUnused();
+  }
+
+  /** Takes the answers that are under way, then closes. */
+  async close(): Promise<void> {
+    await this.pipe.close();
+    this.channel.close();
+  }
+
+  #closeIfUnused(): void {
+    if (this.#retired && this.#calls === 0) this.channel.close();
+  }
+}
+
+function openPipe(channel: GrpcChannel, clock: Clock, deadlineMs: number, signal: AbortSignal, onEnd: OnSessionEnd): Promise<PipeClient> {
+  return new Promise((resolve, reject) => {
+    let opened = false;
+    let ended = false;
+    const giveUp = (error: BigMapError): void => {
+      pipe.abort(error);
+      reject(error);
+    };
+    const onAbort = (): void => giveUp(new BigMapError("CANCELLED", "The client gave up connecting", { cause: signal.reason }));
+    const settle = (): void => {
+      cancelTimer();
+      signal.removeEventListener("abort", onAbort);
+    };
+    const onStateChange = (state: PipeState): void => {
+      if (state.kind === "open") {
+        opened = true;
+        settle();
+        resolve(pipe);
+      } else if (state.kind !== "connecting" && !ended) {
+        ended = true;
+        settle();
+        const error = state.kind === "closed" ? state.error : undefined;
+        if (opened) onEnd(error);
+        else reject(error ?? new BigMapError("UNAVAILABLE", `${channel.address} ended the pipe before it stood`));
+      }
+    };
+    const late = (): void => giveUp(new BigMapError("UNAVAILABLE", `${channel.address} did not open a pipe in time`));
+    const cancelTimer = clock.setTimer(Math.max(1, deadlineMs - clock.monotonicMs()), late);
+    const pipe = new PipeClient(channel.openPipe(mapMethods.pipe), { clock, onStateChange });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
