@@ -35,6 +35,8 @@ export interface GeneratedHistoryOptions {
   /** Part of the updates whose caller learns nothing. */
   readonly unknownRatio: number;
   readonly versionStep?: number;
+  /** The server dies at the end: what it has not done by then, it never does; two reads follow. */
+  readonly sealed?: boolean;
 }
 
 interface Call {
@@ -61,7 +63,8 @@ export function generateHistory(options: GeneratedHistoryOptions): Operation[] {
     if (call === undefined) {
       if (started >= options.operations) continue;
       const invocation = drawInvocation(random, caller, started, lastSeenVersion);
-      open[caller] = { invocation, id: started++, invoked: events++, isLost: isUpdate(invocation) && random.unit() < options.unknownRatio, outcome: undefined };
+      const isLost = isUpdate(invocation) && random.unit() < options.unknownRatio;
+      open[caller] = { invocation, id: started++, invoked: events++, isLost, outcome: undefined };
     } else if (call.outcome === undefined && random.unit() < 0.6) {
       if (call.isLost && random.unit() < 0.5) {
         // The caller gives up before the call took effect; it may still do so later.
@@ -75,9 +78,16 @@ export function generateHistory(options: GeneratedHistoryOptions): Operation[] {
       open[caller] = undefined;
     }
     const late = abandoned[random.below(Math.max(1, abandoned.length))];
-    if (late !== undefined && late.outcome === undefined && random.unit() < 0.05) late.outcome = register.apply(late.invocation, options.versionStep);
+    const isNow = random.unit() < 0.05;
+    if (late !== undefined && late.outcome === undefined && isNow) late.outcome = register.apply(late.invocation, options.versionStep);
   }
-  const unknown = abandoned.map((call) => operationOf(call, { kind: "unknown", code: "OUTCOME_UNKNOWN" }, Infinity));
+  const completed = options.sealed === true ? events++ : Infinity;
+  const unknown = abandoned.map((call) => operationOf(call, { kind: "unknown", code: "OUTCOME_UNKNOWN" }, completed));
+  for (let i = 0; options.sealed === true && i < 2; i++) {
+    const invocation = { caller: 0, key: "k", kind: "get" } as const;
+    const read = { invocation, id: started++, invoked: events++, isLost: false, outcome: undefined };
+    finished.push(operationOf(read, register.apply(invocation), events++));
+  }
   return [...finished, ...unknown].sort((left, right) => left.invoked - right.invoked);
 }
 

@@ -40,8 +40,9 @@ export class Configuration {
   }
 
   /** The operation has completed: whether it took effect need not be remembered any longer. */
-  forget(operationId: number): void {
-    this.#done.delete(operationId);
+  forget(operationId: number): Configuration {
+    const without = (ids: ReadonlySet<number>): Set<number> => new Set([...ids].filter((id) => id !== operationId));
+    return new Configuration(this.version, this.floor, this.nextPut, without(this.#done), without(this.#used));
   }
 
   afterPinned(version: number): Configuration {
@@ -88,14 +89,19 @@ export class Configuration {
   }
 }
 
-/** All configurations in which `target` has taken effect, as early as possible, reached from the given ones. */
+/**
+ * All configurations in which `target` has taken effect, as early as possible, reached from the given ones; where target is
+ * of unknown outcome, the given ones as well.
+ */
 export function carryOn(
   from: readonly Configuration[],
   target: Operation,
   pending: ReadonlyMap<number, Operation>,
   history: RegisterHistory,
 ): Configuration[] {
+  const isOption = history.roleOf.get(target.id) === "option";
   const reached = new Frontier();
+  if (isOption) from.forEach((configuration) => reached.add(configuration));
   const seen = new Frontier();
   // Few used options first, so that the rest is dropped as soon as it appears.
   const waiting = new Map<number, Configuration[]>();
@@ -110,7 +116,7 @@ export function carryOn(
     const level = Math.min(...waiting.keys());
     const configuration = waiting.get(level)?.pop();
     if (configuration === undefined) waiting.delete(level);
-    else if (configuration.hasDone(target, history)) reached.add(configuration);
+    else if (isOption ? configuration.hasUsed(target) : configuration.hasDone(target, history)) reached.add(configuration);
     else for (const next of successorsOf(configuration, pending, history)) push(next.absorbQueries(pending.values(), history));
   }
   return reached.all();

@@ -17,12 +17,14 @@ interface Register {
 }
 
 function canOrder(left: readonly Operation[], state: Register, versions: readonly number[]): boolean {
-  if (left.every((operation) => operation.completed === Infinity)) return true;
+  if (left.length === 0) return true;
   const mustStartBefore = Math.min(...left.map((operation) => operation.completed));
   for (const operation of left) {
     if (operation.invoked > mustStartBefore) continue;
     const rest = left.filter((other) => other !== operation);
-    if (nextStates(operation, state, versions).some((next) => canOrder(rest, next, versions))) return true;
+    const states = nextStates(operation, state, versions);
+    if (operation.outcome.kind === "unknown") states.push(state);
+    if (states.some((next) => canOrder(rest, next, versions))) return true;
   }
   return false;
 }

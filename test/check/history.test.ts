@@ -27,6 +27,15 @@ describe("a history", () => {
     assert.equal(await outcomeOf(new TypeError("a defect")), "unknown");
   });
 
+  test("that is sealed gives unknown operations an end, and only those", async () => {
+    const history = new History(new ManualClock());
+    await history.record({ caller: 1, key: "a", kind: "delete" }, () => Promise.reject(new BigMapError("OUTCOME_UNKNOWN", "x")));
+    history.invoke({ caller: 2, key: "a", kind: "put", value: "x" });
+    history.seal();
+    await history.record({ caller: 1, key: "a", kind: "delete" }, () => Promise.reject(new BigMapError("OUTCOME_UNKNOWN", "x")));
+    assert.deepEqual(history.operations().map(({ completed }) => completed), [4, 4, Infinity]);
+  });
+
   test("survives being written as JSON lines", async () => {
     const history = new History(new ManualClock());
     history.invoke({ caller: 1, key: "a", kind: "put", value: "x", ifVersion: 2 });

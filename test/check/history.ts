@@ -24,13 +24,16 @@ export type Outcome =
   | { readonly kind: "condition-failed"; readonly currentVersion: number | undefined }
   /** Refused: nothing was done. */
   | { readonly kind: "failed"; readonly code: string }
-  /** It took effect at some time after its invocation, or will, or never does. */
+  /** It took effect at some time between its invocation and its completion, or never does. */
   | { readonly kind: "unknown"; readonly code: string };
 
 /** One operation from its invocation to its completion. */
 export interface Operation extends Invocation {
   readonly id: number;
-  /** Places in the total order of all invocations and completions of the history; `completed` is Infinity while unknown. */
+  /**
+   * Places in the total order of all invocations and completions of the history. An operation of unknown outcome may take
+   * effect long after its caller gave up: its completion is Infinity, unless the history was sealed.
+   */
   readonly invoked: number;
   readonly completed: number;
   readonly invokedMs: number;
@@ -52,6 +55,8 @@ export class History {
   readonly #clock: Clock;
   readonly #completed: Operation[] = [];
   readonly #pending = new Map<number, Pending>();
+  /** Places of the unknown operations since the last seal. */
+  #open: number[] = [];
   #events = 0;
   #nextId = 0;
 
@@ -76,8 +81,23 @@ export class History {
     if (pending === undefined) return undefined;
     this.#pending.delete(id);
     const operation = finish(id, pending, outcome, this.#events++, this.#clock.monotonicMs());
+    if (outcome.kind === "unknown") this.#open.push(this.#completed.length);
     this.#completed.push(operation);
     return operation;
+  }
+
+  /**
+   * The server that was asked is gone: what it has not done by now, it never will. To be called when every operation was
+   * completed or given up.
+   */
+  seal(): void {
+    for (const id of [...this.#pending.keys()]) this.complete(id, { kind: "unknown", code: "PENDING" });
+    const completed = this.#events++;
+    for (const index of this.#open) {
+      const operation = this.#completed[index];
+      if (operation !== undefined) this.#completed[index] = { ...operation, completed };
+    }
+    this.#open = [];
   }
 
   /** Runs one operation and records it. Errors are outcomes; only defects of the harness are thrown. */
@@ -133,7 +153,6 @@ function finish(id: number, pending: Pending, outcome: Outcome, completed: numbe
     ...pending.invocation,
     id,
     invoked: pending.invoked,
-    // An operation of unknown outcome may take effect long after its caller gave up.
     completed: outcome.kind === "unknown" ? Infinity : completed,
     invokedMs: pending.invokedMs,
     durationMs: nowMs - pending.invokedMs,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { generateHistory } from "./atomic-register.js";
+import { generateHistory, type GeneratedHistoryOptions } from "./atomic-register.js";
 import { isLinearizableByDefinition } from "./every-order.js";
 import type { Invocation, Operation, Outcome } from "./history.js";
 import { findViolation, formatViolation } from "./linearizability.js";
@@ -37,7 +37,8 @@ function assertCaught(operations: readonly Operation[], message: RegExp): void {
 
 describe("planted violations are caught", () => {
   test("a lost write", () => {
-    assertCaught(historyOf([0, 1, put("a"), written(1)], [2, 3, get, absent]), /"absent" to get fits no order; before it the entry was at version 1/);
+    const lost = historyOf([0, 1, put("a"), written(1)], [2, 3, get, absent]);
+    assertCaught(lost, /"absent" to get fits no order; before it the entry was at version 1/);
   });
 
   test("a stale read", () => {
@@ -50,7 +51,8 @@ describe("planted violations are caught", () => {
   });
 
   test("a resurrected delete", () => {
-    assertCaught(historyOf([0, 1, put("a"), written(1)], [2, 3, remove, deleted], [4, 5, get, found("a", 1)]), /before it the entry was absent/);
+    const resurrected = historyOf([0, 1, put("a"), written(1)], [2, 3, remove, deleted], [4, 5, get, found("a", 1)]);
+    assertCaught(resurrected, /before it the entry was absent/);
   });
 
   test("a conditional write applied twice", () => {
@@ -92,13 +94,25 @@ describe("planted violations are caught", () => {
   });
 });
 
+describe("a sealed history", () => {
+  test("knows that an unknown update took effect before the server died, or never", () => {
+    const lost: Step = [0, 3, put("a"), unknown];
+    assertAccepted(historyOf(lost, [4, 5, get, found("a", 1)]));
+    assertAccepted(historyOf(lost, [4, 5, get, absent]));
+    assertCaught(historyOf(lost, [4, 5, get, absent], [6, 7, get, found("a", 1)]), /fits no order/);
+    const removal: Step = [2, 5, remove, unknown];
+    assertCaught(historyOf([0, 1, put("a"), written(1)], removal, [6, 7, get, found("a", 1)], [8, 9, get, absent]), /absent/);
+  });
+});
+
 describe("right histories are accepted", () => {
   test("unknown updates that took effect late, or never", () => {
     const lost: Step = [0, Infinity, put("a"), unknown];
     assertAccepted(historyOf(lost, [1, 2, get, absent], [3, 4, get, found("a", 7)]));
     assertAccepted(historyOf(lost, [1, 2, get, absent], [3, 4, put("b"), written(1)], [5, 6, get, found("b", 1)]));
     assertAccepted(historyOf(lost, [1, 2, remove, deleted], [3, 4, get, absent]));
-    assertAccepted(historyOf([0, 1, put("a"), written(1)], [2, Infinity, remove, unknown], [3, 4, get, found("a", 1)], [5, 6, get, absent]));
+    const removal: Step = [2, Infinity, remove, unknown];
+    assertAccepted(historyOf([0, 1, put("a"), written(1)], removal, [3, 4, get, found("a", 1)], [5, 6, get, absent]));
   });
 
   test("a version that only a failed condition told", () => {
@@ -109,21 +123,20 @@ describe("right histories are accepted", () => {
   });
 
   test("random histories of an atomic register, thousands of operations of 16 callers", () => {
-    const wide = { operations: fc.constant(3_000), callers: fc.constant(16), unknownRatio: fc.constantFrom(0, 0.01, 0.1), seed: fc.nat() };
-    fc.assert(fc.property(fc.record(wide), (options) => assertAccepted(generateHistory(options))), { seed: 11, numRuns: 12 });
+    const unknownRatio = fc.constantFrom(0, 0.01, 0.1);
+    const wide = fc.record({ operations: fc.constant(3_000), callers: fc.constant(16), unknownRatio, seed: fc.nat() });
+    fc.assert(fc.property(wide, (options) => assertAccepted(generateHistory(options))), { seed: 11, numRuns: 6 });
   });
 
   test("random short histories", () => {
-    const short = { operations: fc.integer({ min: 1, max: 40 }), callers: fc.integer({ min: 1, max: 6 }), unknownRatio: fc.constantFrom(0, 0.3), seed: fc.nat() };
-    fc.assert(fc.property(fc.record(short), (options) => assertAccepted(generateHistory(options))), { seed: 12, numRuns: 2_000 });
+    fc.assert(fc.property(shortHistories(1, 40, 6), (options) => assertAccepted(generateHistory(options))), { seed: 12, numRuns: 2_000 });
   });
 });
 
 describe("the checker agrees with the definition", () => {
   test("on short histories with one wrong answer", () => {
     let wrong = 0;
-    const short = { operations: fc.integer({ min: 2, max: 7 }), callers: fc.integer({ min: 2, max: 4 }), unknownRatio: fc.constantFrom(0, 0.3), seed: fc.nat() };
-    const property = fc.property(fc.record(short), fc.nat(), fc.nat(), (options, place, choice) => {
+    const property = fc.property(shortHistories(2, 6, 4), fc.nat(), fc.nat(), (options, place, choice) => {
       const mutated = withOtherAnswer(generateHistory({ ...options, versionStep: 100 }), place, choice);
       const expected = isLinearizableByDefinition(mutated);
       if (!expected) wrong++;
@@ -144,19 +157,26 @@ describe("the checker agrees with the definition", () => {
   });
 });
 
+function shortHistories(min: number, max: number, maxCallers: number): fc.Arbitrary<GeneratedHistoryOptions> {
+  const callers = fc.integer({ min: 1, max: maxCallers });
+  const unknownRatio = fc.constantFrom(0, 0.3);
+  return fc.record({ operations: fc.integer({ min, max }), callers, unknownRatio, seed: fc.nat(), sealed: fc.boolean() });
+}
+
 /** One answer replaced by another one's of the same kind of call, or by a made-up one. */
 function withOtherAnswer(operations: Operation[], place: number, choice: number): Operation[] {
   const index = place % operations.length;
   const target = operations[index];
   if (target === undefined || target.outcome.kind === "unknown") return operations;
-  const outcomes = operations.filter((other) => other.kind === target.kind && other.outcome.kind !== "unknown").map((other) => other.outcome);
+  const outcomes = operations.flatMap((other) => (other.kind === target.kind && other.outcome.kind !== "unknown" ? [other.outcome] : []));
+  const isConditional = target.ifAbsent === true || target.ifVersion !== undefined;
   const invented: Record<Invocation["kind"], Outcome[]> = {
     get: [absent],
     has: [absent, { kind: "present" }],
-    put: target.ifAbsent === true || target.ifVersion !== undefined ? [refused(0), refused(100), written(50)] : [written(50), written(250)],
-    delete: target.ifVersion !== undefined ? [refused(0), deleted] : [deleted, { kind: "nothing-to-delete" }],
+    put: isConditional ? [refused(0), refused(100), written(50)] : [written(50), written(250)],
+    delete: isConditional ? [refused(0), deleted] : [deleted, { kind: "nothing-to-delete" }],
   };
-  const suitable = outcomes.filter((outcome) => outcome.kind !== "condition-failed" || target.ifAbsent === true || target.ifVersion !== undefined);
+  const suitable = outcomes.filter((outcome) => outcome.kind !== "condition-failed" || isConditional);
   const candidates = [...suitable, ...invented[target.kind]];
   const outcome = candidates[choice % candidates.length] ?? target.outcome;
   return operations.map((each) => (each === target ? { ...each, outcome } : each));

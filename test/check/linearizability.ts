@@ -1,7 +1,7 @@
 /**
  * Is the recorded history of one key linearizable? The key is a register with get, has, put, delete and conditional
  * updates; each put has a version, versions grow in the order of effect; an operation of unknown outcome may take effect
- * at any time after its invocation, or never.
+ * at any time between its invocation and its completion (which is the end of time, or the death of the server), or never.
  *
  * The search is that of Wing & Gong ("Testing and verifying concurrent objects", JPDC 1993) in the just-in-time form of
  * Lowe ("Testing for linearizability", CCPE 2017): the events are read in order, and only when an operation completes
@@ -46,8 +46,7 @@ export function findViolation(operations: readonly Operation[]): Violation | und
     const next = carryOn(configurations, operation, pending, history);
     if (next.length === 0) return violation(operations, operation, unexplained(operation, configurations));
     pending.delete(operation.id);
-    for (const configuration of next) configuration.forget(operation.id);
-    configurations = next;
+    configurations = next.map((configuration) => configuration.forget(operation.id));
   }
   return undefined;
 }
@@ -88,13 +87,15 @@ function unexplained(operation: Operation, configurations: readonly Configuratio
 
 function violation(operations: readonly Operation[], operation: Operation, message: string): Violation {
   const overlapping = operations.filter((each) => each.invoked < operation.completed && each.completed > operation.invoked);
-  const before = operations.filter((each) => each.completed <= operation.invoked).sort((left, right) => left.completed - right.completed);
+  const earlier = operations.filter((each) => each.completed <= operation.invoked);
+  const before = earlier.sort((left, right) => left.completed - right.completed);
   const around = [...new Set([...before.slice(-shownBefore), ...overlapping.slice(0, 4 * shownBefore), operation])];
   return { key: operation.key, message, operation, around: around.sort((left, right) => left.invoked - right.invoked) };
 }
 
 function formatOperation(operation: Operation): string {
-  const condition = operation.ifAbsent === true ? " ifAbsent" : operation.ifVersion === undefined ? "" : ` ifVersion ${operation.ifVersion}`;
+  const ifVersion = operation.ifVersion === undefined ? "" : ` ifVersion ${operation.ifVersion}`;
+  const condition = operation.ifAbsent === true ? " ifAbsent" : ifVersion;
   const value = operation.value === undefined ? "" : ` ${operation.value}`;
   const span = `[${operation.invoked}, ${operation.completed === Infinity ? "..." : operation.completed}]`;
   return `${span} caller ${operation.caller}: ${operation.kind}${value}${condition} -> ${formatOutcome(operation)}`;

@@ -105,8 +105,10 @@ export function queryFits(operation: Operation, version: EntryVersion): boolean 
     case "present":
       return version !== 0;
     case "absent":
-    case "nothing-to-delete":
       return version === 0;
+    case "nothing-to-delete":
+      // With ifVersion the condition would have failed instead.
+      return version === 0 && operation.ifVersion === undefined;
     case "condition-failed":
       return failureFits(operation, version, outcome.currentVersion);
     default:
