@@ -13,7 +13,7 @@ export interface GlobalOptions {
 }
 
 /** Opens a client. Tests hand in one without a network. */
-export type Connect = (options: { endpoint: string; timeoutMs: number }) => Promise<BigMap>;
+export type Connect = (options: { endpoint: string; timeoutMs: number; signal: AbortSignal }) => Promise<BigMap>;
 
 /** What the verbs share: the terminal, the way to the server, and the answer to the shell. */
 export class VerbContext {
@@ -39,7 +39,7 @@ export class VerbContext {
   /** As `withClient`; but after Ctrl-C it is `work` that ends, in order, when it sees the signal. */
   async withClientInOrder<T>(command: Command, work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>): Promise<T> {
     const globals = this.globals(command);
-    const bigmap = await this.#connect({ endpoint: globals.endpoint, timeoutMs: globals.timeout });
+    const bigmap = await this.#connect({ endpoint: globals.endpoint, timeoutMs: globals.timeout, signal: this.terminal.signal });
     try {
       return await work(bigmap, globals);
     } finally {

@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.js";
 import { seededRandom } from "../../base/random.js";
 import { bytes, utf8 } from "../../client/codec.js";
 import type { BigMap } from "../../client/bigmap.js";
@@ -27,7 +28,7 @@ export async function runBench(bigmap: BigMap, settings: BenchSettings, terminal
   if (settings.load) await load(bigmap, settings, records, terminal, quiet);
   const { clock, signal } = terminal;
   const options: LoadGeneratorOptions = { clock, signal, records, random: seededRandom(settings.seed), log: new RecordLog(settings.records) };
-  const roads = roadsFor(bigmap, settings);
+  const roads = roadsFor(bigmap, settings, clock);
   try {
     return await measure(roads, settings, options);
   } finally {
@@ -48,8 +49,9 @@ async function measure(roads: readonly BenchRoad[], settings: BenchSettings, opt
   return { run: undefined, comparison: await compareRoads(roads, settings.mix, settings.rounds, (road, mix) => run(road, mix, turnMs)) };
 }
 
-function roadsFor(bigmap: BigMap, settings: BenchSettings): BenchRoad[] {
-  const make = (name: RoadName): BenchRoad => (name === "pipe" ? new PipeRoad(bigmap, settings.map) : new UnaryRoad(settings.endpoint, settings.map));
+function roadsFor(bigmap: BigMap, settings: BenchSettings, clock: Clock): BenchRoad[] {
+  const { endpoint, map } = settings;
+  const make = (name: RoadName): BenchRoad => (name === "pipe" ? new PipeRoad(bigmap, map) : new UnaryRoad(endpoint, map, clock));
   return settings.road === "both" ? [make("unary"), make("pipe")] : [make(settings.road)];
 }
 

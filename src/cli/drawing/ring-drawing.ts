@@ -79,7 +79,7 @@ function table(rows: readonly RingRow[], width: number, paint: Paint): string[] 
   const barColumns = Math.min(barMaxColumns, Math.max(barMinColumns, width - used));
   const cells = (texts: readonly string[]): string =>
     texts.map((text, i) => (columns[i]?.alignRight === true ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0))).join(gap);
-  const heading = cells(columns.map((each) => each.heading)) + gap + "fill of the cap".slice(0, barColumns);
+  const heading = cells(columns.map((each) => each.heading)) + gap + "fill";
   return [
     paint.dim(heading),
     ...rows.map((row) => cells(columns.map((each) => each.text(row))) + gap + paintFill(row.fill, paint)(bar(row.fill, barColumns))),

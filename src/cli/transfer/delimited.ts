@@ -31,7 +31,7 @@ export function delimitedReader(delimiter: string): RowReader {
       skip_records_with_error: true,
       max_record_size: recordMaxChars,
       on_skip: (error) => {
-        skipped.push({ lineNumber: error?.lines ?? 0, entry: undefined, error: rowError(error) });
+        skipped.push({ lineNumber: lineOf(error), entry: undefined, error: rowError(error) });
         return undefined;
       },
     });
@@ -39,7 +39,8 @@ export function delimitedReader(delimiter: string): RowReader {
     pipeline(input, parser, () => undefined);
     try {
       for await (const { record, info } of parser as AsyncIterable<{ record: Row; info: Info }>) {
-        while (skipped.length > 0) yield skipped.shift() as ReadRow;
+        // The parser is ahead of this loop: a bad row waits for its turn, so that rows come in the order of their lines.
+        while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield skipped.shift() as ReadRow;
         yield readRecord(record, info.lines, mapping);
       }
     } catch (error) {
@@ -63,6 +64,12 @@ function rowError(error: Error | undefined): BigMapError {
     return new BigMapError("INVALID_ARGUMENT", error.message, { cause: error, hint: "Correct the row, or pass over such rows with --skip-bad." });
   }
   return BigMapError.from(error);
+}
+
+/** csv-parse hangs the facts on its errors without naming them in their type. */
+function lineOf(error: CsvError | undefined): number {
+  const line: unknown = error?.["lines"];
+  return typeof line === "number" ? line : 0;
 }
 
 /** What looks like markup to a CSV reader is quoted; so are blanks at either end, which some readers trim. */

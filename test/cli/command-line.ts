@@ -1,0 +1,42 @@
+import { Readable, Writable } from "node:stream";
+import { systemClock } from "../../src/base/clock.js";
+import { run } from "../../src/cli/run.js";
+import type { Terminal } from "../../src/cli/terminal.js";
+import { BigMap } from "../../src/client/bigmap.js";
+import { MemoryConnection } from "./memory-connection.js";
+
+/** What one command answered. */
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stdoutBytes: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs command lines in this process, against an installation in memory. */
+export class CommandLine {
+  readonly connection = new MemoryConnection();
+
+  /** `stdin` is what the command can read there. */
+  async run(args: readonly string[], stdin: string | Uint8Array = "", signal: AbortSignal = new AbortController().signal): Promise<CommandResult> {
+    const stdout = new Collected();
+    const stderr = new Collected();
+    const terminal: Terminal = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env: {}, clock: systemClock, signal };
+    const exitCode = await run(args, terminal, async () => new BigMap(this.connection), "1.2.3");
+    return { exitCode, stdout: stdout.bytes.toString(), stdoutBytes: stdout.bytes, stderr: stderr.bytes.toString() };
+  }
+}
+
+/** Keeps what is written to it. */
+export class Collected extends Writable {
+  readonly #chunks: Buffer[] = [];
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#chunks.push(Buffer.from(chunk));
+    callback();
+  }
+}

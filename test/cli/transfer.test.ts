@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { stillClock } from "./still-clock.js";
+import { formatCodecs } from "../../src/cli/transfer/formats.js";
+import { loadRows, type LoadOptions } from "../../src/cli/transfer/loader.js";
+import type { Entry, RowMapping } from "../../src/cli/transfer/row.js";
+import { fileFormats, formatOfPath, type FileFormat, type ReadRow } from "../../src/cli/transfer/row-stream.js";
+import { BigMapError } from "../../src/base/errors.js";
+import { CommandLine } from "./command-line.js";
+
+const plain: RowMapping = { keyField: undefined, valueField: undefined, wholeRow: false };
+
+/** Texts and bytes that file formats get wrong: quotes, delimiters, newlines, blanks at the ends, JSON, no UTF-8. */
+const awkward = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 40 }).map((text) => Buffer.from(text)),
+  fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+  fc.json().map((text) => Buffer.from(text)),
+  fc.array(fc.constantFrom('"', ",", "\t", "\n", "\r", "\r\n", " ", "a", "\uFEFF", "\\", "{", "[", "\u2028", "\0"), { maxLength: 12 }).map((parts) => Buffer.from(parts.join(""))),
+);
+const entries = fc.array(fc.record({ key: awkward.filter((bytes) => bytes.length > 0), value: awkward }), { maxLength: 30 });
+
+async function readBack(format: FileFormat, text: string, chunkBytes: number, mapping = plain): Promise<ReadRow[]> {
+  const bytes = Buffer.from(text);
+  const chunks = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, i) => bytes.subarray(i * chunkBytes, (i + 1) * chunkBytes));
+  const rows: ReadRow[] = [];
+  for await (const row of formatCodecs[format].read(Readable.from(chunks, { objectMode: false }), mapping)) rows.push(row);
+  return rows;
+}
+
+function texts(rows: readonly ReadRow[]): (readonly [string, string] | string)[] {
+  return rows.map(({ entry, error }) => (entry === undefined ? `${error?.code ?? ""}` : [Buffer.from(entry.key).toString(), Buffer.from(entry.value).toString()]));
+}
+
+describe("file formats", () => {
+  for (const format of fileFormats) {
+    test(`what export writes as ${format}, import reads back byte for byte, however the input is cut`, async () => {
+      await fc.assert(
+        fc.asyncProperty(entries, fc.integer({ min: 1, max: 64 }), async (written, chunkBytes) => {
+          const codec = formatCodecs[format];
+          const rows = await readBack(format, codec.header + written.map((entry) => codec.line(entry)).join(""), chunkBytes);
+          assert.deepEqual(
+            rows.map(({ entry }) => entry && [Buffer.from(entry.key).toString("hex"), Buffer.from(entry.value).toString("hex")]),
+            written.map(({ key, value }) => [key.toString("hex"), value.toString("hex")]),
+          );
+        }),
+        { seed: 21, numRuns: 150 },
+      );
+    });
+  }
+
+  test("JSON objects stand in an NDJSON export as objects, where that loses no byte", () => {
+    const line = (value: string): string => formatCodecs.ndjson.line({ key: Buffer.from("k"), value: Buffer.from(value) });
+    assert.equal(line('{"age":3}'), '{"key":"k","value":{"age":3}}\n');
+    assert.equal(line('{"age": 3}'), '{"key":"k","value":"{\\"age\\": 3}"}\n');
+    assert.equal(line('{"n":1.0}'), '{"key":"k","value":"{\\"n\\":1.0}"}\n');
+    assert.equal(line("3"), '{"key":"k","value":"3"}\n');
+  });
+
+  test("the value is the whole row, unless a field is named", async () => {
+    const text = '{"id":7,"name":"Ann"}\n\n  {"id":"x","name":{"first":"Bob"}}  \n';
+    assert.deepEqual(texts(await readBack("ndjson", text, 9, { ...plain, keyField: "id" })), [
+      ["7", '{"id":7,"name":"Ann"}'],
+      ["x", '{"id":"x","name":{"first":"Bob"}}'],
+    ]);
+    assert.deepEqual(texts(await readBack("ndjson", text, 9, { ...plain, keyField: "id", valueField: "name" })), [["7", "Ann"], ["x", '{"first":"Bob"}']]);
+  });
+
+  test("a row of key and value is an entry, and with --whole-row a value", async () => {
+    const text = '{"key":"k","value":"v"}\n';
+    assert.deepEqual(texts(await readBack("ndjson", text, 99)), [["k", "v"]]);
+    assert.deepEqual(texts(await readBack("ndjson", text, 99, { ...plain, wholeRow: true })), [["k", '{"key":"k","value":"v"}']]);
+    assert.deepEqual(texts(await readBack("ndjson", '{"key":"k","value":"v","more":1}', 99)), [["k", '{"key":"k","value":"v","more":1}']]);
+  });
+
+  test("CSV rows become JSON objects with the header's names; a BOM and CRLF do no harm", async () => {
+    const rows = await readBack("csv", '\uFEFFcity,people\r\nParis,"2,1 M"\r\n', 5, { ...plain, keyField: "city" });
+    assert.deepEqual(texts(rows), [["Paris", '{"city":"Paris","people":"2,1 M"}']]);
+    assert.deepEqual(texts(await readBack("tsv", "city\tpeople\nParis\t2\n", 5, { ...plain, keyField: "city", valueField: "people" })), [["Paris", "2"]]);
+  });
+
+  test("bad rows tell their line and why, and the rows around them are read", async () => {
+    const ndjson = await readBack("ndjson", '{"key":"a"}\nnonsense\n[1]\n{"nokey":1}\n{"key":"b"}', 7);
+    assert.deepEqual(ndjson.map(({ lineNumber, error }) => [lineNumber, error?.code]), [
+      [1, undefined], [2, "INVALID_ARGUMENT"], [3, "INVALID_ARGUMENT"], [4, "INVALID_ARGUMENT"], [5, undefined],
+    ]);
+    const csv = await readBack("csv", "key,value\na,1\nb\nc,3\n", 99);
+    assert.deepEqual(csv.map(({ lineNumber, error }) => [lineNumber, error?.code]), [[2, undefined], [3, "INVALID_ARGUMENT"], [4, undefined]]);
+  });
+
+  test("base64 that is none, and an unknown encoding, are bad rows", async () => {
+    const rows = await readBack("csv", "key,value,encoding\n???,AA==,base64\nAA==,AA==,rot13\n", 99);
+    assert.deepEqual(texts(rows), ["INVALID_ARGUMENT", "INVALID_ARGUMENT"]);
+  });
+
+  test("an endless line is an error, not a full memory", async () => {
+    const endless = Readable.from((function* () { for (let i = 0; i < 40; i++) yield Buffer.alloc(2 ** 20, "x"); })());
+    await assert.rejects(async () => {
+      for await (const _row of formatCodecs.ndjson.read(endless, plain)) assert.fail("there is no row");
+    }, { code: "INVALID_ARGUMENT" });
+  });
+
+  test("the end of a file's name decides the format", () => {
+    assert.deepEqual(["a.ndjson", "a.jsonl", "b.CSV", "c.d.tsv", "noend", "x.gz"].map(formatOfPath), ["ndjson", "ndjson", "csv", "tsv", undefined, undefined]);
+  });
+});
+
+describe("loading", () => {
+  const options = (change: Partial<LoadOptions> = {}): LoadOptions => ({
+    clock: stillClock, signal: new AbortController().signal, skipBad: false, onBadRow: () => undefined, onProgress: () => undefined, ...change,
+  });
+  const row = (lineNumber: number, key: string, value = "v"): ReadRow => ({ lineNumber, entry: { key: Buffer.from(key), value: Buffer.from(value) }, error: undefined });
+  async function* from(rows: Iterable<ReadRow>): AsyncIterable<ReadRow> {
+    yield* rows;
+  }
+
+  test("no more than a bounded number of entries is in flight", async () => {
+    let inFlight = 0;
+    let most = 0;
+    const write = async (batch: readonly Entry[]): Promise<undefined[]> => {
+      inFlight += batch.length;
+      most = Math.max(most, inFlight);
+      await new Promise((resolve) => setImmediate(resolve));
+      inFlight -= batch.length;
+      return batch.map(() => undefined);
+    };
+    const rows = Array.from({ length: 50_000 }, (_, i) => row(i + 1, `key ${i}`));
+    const { entries: written } = await loadRows(from(rows), write, options());
+    assert.equal(written, 50_000);
+    assert.ok(most > 500 && most <= 16 * 500, String(most));
+  });
+
+  test("a key that comes again is written after its forerunner, so that the last row wins", async () => {
+    const stored = new Map<string, string>();
+    let turn = 0;
+    const write = async (batch: readonly Entry[]): Promise<undefined[]> => {
+      // Earlier batches take longer.
+      for (let i = 0; i < 20 - turn++; i++) await new Promise((resolve) => setImmediate(resolve));
+      for (const { key, value } of batch) stored.set(Buffer.from(key).toString(), Buffer.from(value).toString());
+      return batch.map(() => undefined);
+    };
+    const rows = Array.from({ length: 3_000 }, (_, i) => row(i + 1, `key ${i % 600}`, String(i)));
+    await loadRows(from(rows), write, options());
+    for (let i = 0; i < 600; i++) assert.equal(stored.get(`key ${i}`), String(2_400 + i));
+  });
+
+  test("the first failure stops it and names the line", async () => {
+    const write = async (batch: readonly Entry[]): Promise<(BigMapError | undefined)[]> =>
+      batch.map(({ key }) => (key.toString() === "key 700" ? new BigMapError("CANISTER_FULL", "The canister is full") : undefined));
+    const rows = Array.from({ length: 2_000 }, (_, i) => row(i + 1, `key ${i}`));
+    await assert.rejects(loadRows(from(rows), write, options({ skipBad: true })), { code: "CANISTER_FULL", message: "Line 701: The canister is full" });
+  });
+
+  test("rows past the limits are bad rows", async () => {
+    const bad: number[] = [];
+    const rows = [row(1, "a"), row(2, ""), row(3, "k".repeat(4097)), row(4, "b", "v".repeat(2 ** 20 + 1)), row(5, "c")];
+    const write = async (batch: readonly Entry[]): Promise<undefined[]> => batch.map(() => undefined);
+    const summary = await loadRows(from(rows), write, options({ skipBad: true, onBadRow: ({ lineNumber }) => bad.push(lineNumber) }));
+    assert.deepEqual([summary.entries, summary.badRows, bad], [2, 3, [2, 3, 4]]);
+    await assert.rejects(loadRows(from(rows), write, options()), { code: "KEY_EMPTY", message: "Line 2: The key is empty" });
+  });
+});
+
+describe("import and export", () => {
+  for (const format of fileFormats) {
+    test(`a map that went out as ${format} and in again is the same`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
+      try {
+        const line = new CommandLine();
+        const file = join(folder, `map.${format}`);
+        await line.run(["put", "m", "text", 'a "quoted", text\nof two lines']);
+        await line.run(["put", "m", "--hex", "ff00", "fe0d0a"]);
+        await line.run(["put", "m", "json", '{"age":3}']);
+        const exported = await line.run(["export", "m", file]);
+        assert.deepEqual([exported.exitCode, exported.stdout], [0, ""]);
+        assert.match(exported.stderr, /^3 entries exported/);
+        const imported = await line.run(["import", "copy", file, "--json"]);
+        assert.equal((JSON.parse(imported.stdout) as { entries: number }).entries, 3);
+        assert.equal((await line.run(["scan", "copy", "--hex"])).stdout, (await line.run(["scan", "m", "--hex"])).stdout);
+        assert.equal((await line.run(["export", "copy", "--format", format, "--quiet"])).stdout, await readFile(file, "utf8"));
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+  }
+
+  test("a bad line stops the import, says its number, and what stood before it is there", async () => {
+    const line = new CommandLine();
+    const { exitCode, stderr } = await line.run(["import", "m"], '{"key":"a"}\n{"key":"b"}\nnonsense\n{"key":"c"}\n');
+    assert.deepEqual([exitCode, stderr.split("\n")[0]?.slice(0, 25)], [2, "INVALID_ARGUMENT: Line 3:"]);
+    assert.equal((await line.run(["scan", "m", "--keys-only"])).stdout, "a\nb\n");
+  });
+
+  test("with --skip-bad bad lines are told and counted, and the exit code is 1", async () => {
+    const line = new CommandLine();
+    const { exitCode, stderr } = await line.run(["import", "m", "--skip-bad"], '{"key":"a"}\nnonsense\n{"key":"c"}\n');
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /Line 2 passed over[^]*2 entries imported.*1 bad row passed over/);
+    assert.equal((await line.run(["scan", "m", "--keys-only"])).stdout, "a\nc\n");
+  });
+
+  test("a file that is not there, or a folder, is a usage error", async () => {
+    for (const path of [join(tmpdir(), "no-such-file.ndjson"), tmpdir()]) {
+      const { exitCode, stderr } = await new CommandLine().run(["import", "m", path]);
+      assert.deepEqual([exitCode, stderr.startsWith("INVALID_ARGUMENT: ")], [2, true], path);
+    }
+    const { exitCode } = await new CommandLine().run(["put", "m", "k", "--file", join(tmpdir(), "no-such-file")]);
+    assert.equal(exitCode, 2);
+  });
+
+  test("an export to a folder that is not there is a usage error", async () => {
+    const line = new CommandLine();
+    await line.run(["put", "m", "k", "v"]);
+    assert.equal((await line.run(["export", "m", join(tmpdir(), "no-such-folder", "x.csv")])).exitCode, 2);
+  });
+
+  test("--prefix exports only what begins with it", async () => {
+    const line = new CommandLine();
+    for (const key of ["a/1", "b/1"]) await line.run(["put", "m", key, key]);
+    assert.equal((await line.run(["export", "m", "--prefix", "b/", "--quiet"])).stdout, '{"key":"b/1","value":"b/1"}\n');
+  });
+
+  test("an import of CSV from a file by the end of its name", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
+    try {
+      await writeFile(join(folder, "cities.csv"), "name,people\nParis,2\nRome,3\n");
+      const line = new CommandLine();
+      assert.equal((await line.run(["import", "cities", join(folder, "cities.csv"), "--key", "name", "--value", "people"])).exitCode, 0);
+      assert.equal((await line.run(["get", "cities", "Rome"])).stdout, "3\n");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
