@@ -33,7 +33,7 @@ export class RecordView {
 
   /** The records as last heard of. */
   get table(): RecordTable {
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#assertUsable();
     return this.#table;
   }
 
@@ -78,11 +78,16 @@ export class RecordView {
 
   async #readAll(): Promise<void> {
     const { records, revision } = await this.#meta.list("");
-    if (this.#failure !== undefined || (revision > 0 && revision <= this.#table.revision)) return;
+    this.#assertUsable();
+    if (revision > 0 && revision <= this.#table.revision) return;
     this.#endWatch();
     this.#learn({ revision, puts: records, deletes: [], reset: true });
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#assertUsable();
     this.#endWatch = this.#meta.watch("", revision, (change) => this.#learn(change));
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #learn(change: MetaChange): void {
