@@ -127,19 +127,19 @@ export const getManyRequestCodec = messageCodec(
 export const getManyResponseCodec = messageCodec(
   v1.GetManyResponse,
   (message: { readonly results: readonly GetResult[] }) => ({ results: message.results.map(getResultToWire) }),
-  (wire) => ({ results: wire.results.map(getResultFromWire) }),
+  (wire): { readonly results: readonly GetResult[] } => ({ results: wire.results.map(getResultFromWire) }),
 );
 
 export const writeRequestCodec = messageCodec(
   v1.WriteRequest,
   (message: WriteRequest) => ({ map: message.map, updates: message.updates.map(updateToWire) }),
-  (wire) => ({ map: wire.map, updates: wire.updates.map(updateFromWire) }),
+  (wire): WriteRequest => ({ map: wire.map, updates: wire.updates.map(updateFromWire) }),
 );
 
 export const writeResponseCodec = messageCodec(
   v1.WriteResponse,
   (message: { readonly results: readonly UpdateResult[] }) => ({ results: message.results.map(updateResultToWire) }),
-  (wire) => ({ results: wire.results.map(updateResultFromWire) }),
+  (wire): { readonly results: readonly UpdateResult[] } => ({ results: wire.results.map(updateResultFromWire) }),
 );
 
 export const scanRequestCodec = messageCodec(
