@@ -59,6 +59,11 @@ export class CommitThread {
     return this.#queue.request(request, []);
   }
 
+  /** Whether a request failed, after which all are refused. */
+  get failed(): boolean {
+    return this.#queue.failed;
+  }
+
   /** Ends after the requests under way. */
   close(): Promise<void> {
     return this.#queue.close();

@@ -112,7 +112,8 @@ class RocksEngine implements StorageEngine {
     try {
       await this.#database.close();
     } catch (error) {
-      throw toStorageError(describeRocksError(error));
+      // After a failed write RocksDB complains again when it closes its log; who wrote has been told.
+      if (!this.#commits.failed) throw toStorageError(describeRocksError(error));
     }
   }
 

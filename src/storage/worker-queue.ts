@@ -57,6 +57,10 @@ export class WorkerQueue<Answer> {
     });
   }
 
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   get pendingCount(): number {
     return this.#pending.length;
   }

@@ -1,0 +1,59 @@
+/** A full disk, made of a small tmpfs: needs the right to mount one, and is skipped without it. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { test } from "node:test";
+import { BigMapError } from "../../src/base/errors.js";
+import { openRocksEngine } from "../../src/storage/rocksdb-engine.js";
+import { WriteBatch } from "../../src/storage/write-batch.js";
+import { readAll } from "./conformance.js";
+import { smallMemory, temporaryFolder } from "./rocksdb-fixture.js";
+
+const canMount = process.platform === "linux" && process.getuid?.() === 0;
+
+test("a full disk is DISK_FULL, refuses what follows, and keeps every acknowledged batch", { skip: !canMount }, async (context) => {
+  const folder = await temporaryFolder();
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=12m", "bigmap-test", folder]).status !== 0) {
+    await rm(folder, { recursive: true });
+    context.skip("tmpfs cannot be mounted here");
+    return;
+  }
+  try {
+    const acknowledged = await fillDisk(folder);
+    assert.ok(acknowledged > 0);
+    assert.equal(spawnSync("mount", ["-o", "remount,size=64m", folder]).status, 0);
+    const engine = await openRocksEngine(folder, smallMemory);
+    const batches = new Set((await readAll(engine)).map(([, value]) => value[0]));
+    assert.ok(batches.size <= acknowledged, "nothing of the failed batch is there");
+    assert.equal((await readAll(engine)).length, acknowledged * 10);
+    await engine.write(numberedBatch(acknowledged), "fsync");
+    await engine.close();
+  } finally {
+    spawnSync("umount", [folder]);
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+/** Writes until the disk is full; the number of batches that were acknowledged. */
+async function fillDisk(folder: string): Promise<number> {
+  const engine = await openRocksEngine(folder, smallMemory);
+  let acknowledged = 0;
+  const failure: unknown = await (async () => {
+    for (;;) {
+      await engine.write(numberedBatch(acknowledged), "fsync");
+      acknowledged++;
+    }
+  })().catch((error: unknown) => error);
+  assert.ok(failure instanceof BigMapError && failure.code === "DISK_FULL", String(failure));
+  const refused: unknown = await engine.write(numberedBatch(0), "fsync").catch((error: unknown) => error);
+  assert.ok(refused instanceof BigMapError && refused.code === "STORAGE_FAILED" && refused.retry === "permanent", String(refused));
+  assert.equal((await readAll(engine)).length, acknowledged * 10, "reads go on");
+  await engine.close();
+  return acknowledged;
+}
+
+function numberedBatch(number: number): WriteBatch {
+  const batch = new WriteBatch();
+  for (let row = 0; row < 10; row++) batch.put(Buffer.from(`${String(number).padStart(6, "0")}/${row}`), Buffer.alloc(10_000, number % 256));
+  return batch;
+}
