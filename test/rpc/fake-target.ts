@@ -1,0 +1,51 @@
+/** A target that keeps entries in a Map, and can be told to hold answers back or to give them in parts. */
+import { keyOf, kindOf, noErrors, operationKind, ResultBatchBuilder, resultStatus, valueOf, type OperationBatch, type OperationTarget, type ResultSink } from "../../src/base/operation-batch.js";
+import type { SessionId } from "../../src/base/ids.js";
+
+export interface Submission {
+  readonly batch: OperationBatch;
+  readonly sessionId: SessionId;
+  readonly sink: ResultSink;
+}
+
+export class FakeTarget implements OperationTarget {
+  readonly submissions: Submission[] = [];
+  /** While set, batches wait here until `answer` is called. */
+  holding = false;
+  readonly #entries = new Map<string, { readonly value: Buffer; readonly version: number }>();
+  readonly #arrivals: (() => void)[] = [];
+  #version = 0;
+
+  submit(batch: OperationBatch, sessionId: SessionId, sink: ResultSink): void {
+    const submission = { batch, sessionId, sink };
+    this.submissions.push(submission);
+    if (!this.holding) this.answer(submission);
+    for (const arrived of this.#arrivals.splice(0)) arrived();
+  }
+
+  /** Resolves when this many batches have arrived in all. */
+  async arrived(count: number): Promise<void> {
+    while (this.submissions.length < count) await new Promise<void>((resolve) => this.#arrivals.push(resolve));
+  }
+
+  /** Answers the operations of these places, or all of them. */
+  answer({ batch, sink }: Submission, indexes?: readonly number[]): void {
+    const builder = new ResultBatchBuilder();
+    for (const index of indexes ?? Array.from({ length: batch.count }, (_, i) => i)) this.#carryOut(batch, index, builder);
+    sink.deliver({ ...builder.build(indexes === undefined), errors: noErrors });
+  }
+
+  #carryOut(batch: OperationBatch, index: number, builder: ResultBatchBuilder): void {
+    const key = Buffer.from(keyOf(batch, index)).toString("latin1");
+    const entry = this.#entries.get(key);
+    const kind = kindOf(batch.operations[index] ?? 0);
+    if (kind === operationKind.put) {
+      this.#entries.set(key, { value: Buffer.from(valueOf(batch, index)), version: ++this.#version });
+      builder.add(index, resultStatus.written, this.#version);
+    } else if (kind === operationKind.delete) {
+      builder.add(index, this.#entries.delete(key) ? resultStatus.deleted : resultStatus.nothingToDelete, 0);
+    } else if (entry === undefined) builder.add(index, resultStatus.notFound, 0);
+    else if (kind === operationKind.has) builder.add(index, resultStatus.found, entry.version);
+    else builder.addValue(index, entry.version, entry.value, 0, entry.value.length);
+  }
+}
