@@ -83,7 +83,9 @@ function encode(fields: object): Uint8Array {
 function decode(what: string, bytes: Uint8Array): RecordFields {
   const fields = new RecordFields(what, parseJson(what, bytes));
   const layout = fields.count("layout", 1);
-  if (layout > recordLayout) throw new BigMapError("DATA_DIR_NEWER", `A stored ${what} has layout ${layout}, this version knows ${recordLayout}`);
+  if (layout > recordLayout) {
+    throw new BigMapError("DATA_DIR_NEWER", `A stored ${what} has layout ${layout}, this version knows ${recordLayout}`);
+  }
   return fields;
 }
 

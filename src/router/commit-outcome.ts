@@ -2,7 +2,7 @@ import { BigMapError } from "../base/errors.js";
 import type { MetaStore, MetaTransaction } from "../meta/meta-store.js";
 
 /** "unknown": applied, not applied, or still to be applied; only a later read or compare-and-set can tell. */
-export type CommitOutcome = { readonly kind: "committed"; readonly revision: number } | { readonly kind: "lost" } | { readonly kind: "unknown" };
+export type CommitOutcome = { readonly kind: "committed"; readonly revision: number } | { readonly kind: "lost" | "unknown" };
 
 /** Commits and tells the three outcomes apart. Errors: those of the meta store but OUTCOME_UNKNOWN. */
 export async function commitOutcome(meta: MetaStore, transaction: MetaTransaction): Promise<CommitOutcome> {

@@ -188,7 +188,8 @@ export class MapCatalog implements MapRegistry {
       await this.#options.hosts.host(replicaId).deleteCanister(canisterId);
     } catch (error) {
       const { code, message } = BigMapError.from(error);
-      if (code !== "CANISTER_NOT_FOUND") this.#options.logger.warn({ canisterId, replicaId, code, message }, "The data of a dropped canister was not freed yet");
+      if (code === "CANISTER_NOT_FOUND") return;
+      this.#options.logger.warn({ canisterId, replicaId, code, message }, "The data of a dropped canister was not freed yet");
     }
   }
 }

@@ -136,7 +136,8 @@ function transactionTests(makeSubject: () => MetaStoreSubject): void {
   test("any history of transactions equals the same history on a plain map, also when opened again", async () => {
     const key = fc.constantFrom("a", "b", "b/1", "c");
     const step = fc.record({ put: key, remove: fc.option(key), compared: key, stale: fc.boolean(), reopen: fc.boolean() });
-    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => followsModel(makeSubject(), steps)), { seed: 11, numRuns: 60 });
+    const law = fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => followsModel(makeSubject(), steps));
+    await fc.assert(law, { seed: 11, numRuns: 60 });
   });
 }
 
@@ -173,7 +174,8 @@ function watchTests(makeSubject: () => MetaStoreSubject): void {
     const store = await makeSubject().open();
     const seen: string[] = [];
     const end = store.watch("map/", 0, (change) => seen.push(describeChange(change)));
-    await Promise.all([store.commit(puts(["map/a", "1"], ["other", "1"])), store.commit(puts(["other", "2"])), store.commit(puts(["map/b", "1"]))]);
+    const transactions = [puts(["map/a", "1"], ["other", "1"]), puts(["other", "2"]), puts(["map/b", "1"])];
+    await Promise.all(transactions.map((transaction) => store.commit(transaction)));
     await store.commit({ ...puts(["map/a", "2"]), deletes: ["map/b", "other"] });
     await settle();
     assert.deepEqual(seen, ["1: map/a=1", "3: map/b=1", "4: map/a=2 -map/b"]);

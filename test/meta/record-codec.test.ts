@@ -6,18 +6,21 @@ import {
   encodeAllocatorRecord, encodeCanisterRecord, encodeMapRecord, encodeReplicaRecord,
 } from "../../src/meta/record-codec.js";
 import { canisterRecordKey, mapRecordKey, replicaRecordKey } from "../../src/meta/record-keys.js";
-import type { CanisterRecord, MapRecord } from "../../src/meta/records.js";
+import type { CanisterRecord, MapRecord, ReplicaRecord } from "../../src/meta/records.js";
 import { tokenSpaceEnd, tokenSpaceStart } from "../../src/ring/hash-range.js";
 
 const code = (expected: string) => (error: unknown) => (error as { code?: string }).code === expected;
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
 
-const map: MapRecord = { mapId: 3, map: "users", settings: { canisterCapBytes: 4294967296, initialCanisters: 4, tokenFunction: "murmur3" } };
+const settings = { canisterCapBytes: 4294967296, initialCanisters: 4, tokenFunction: "murmur3" } as const;
+const map: MapRecord = { mapId: 3, map: "users", settings };
 const canister: CanisterRecord = {
   canisterId: 12, mapId: 3, map: "users", range: { start: { high: 0x80000000, low: 1 }, end: tokenSpaceEnd },
   epoch: 2, replicaId: "r1", origin: { parentId: 7, sequence: 99 }, stopped: false,
 };
-const first: CanisterRecord = { ...canister, origin: undefined, stopped: true, range: { start: tokenSpaceStart, end: { high: 0xffffffff, low: 0xffffffff } } };
+const lastToken = { high: 0xffffffff, low: 0xffffffff };
+const first: CanisterRecord = { ...canister, origin: undefined, stopped: true, range: { start: tokenSpaceStart, end: lastToken } };
+const replica: ReplicaRecord = { replicaId: "r1", address: "127.0.0.1:7400" };
 
 describe("stored records", () => {
   test("are these bytes", () => {
@@ -32,9 +35,10 @@ describe("stored records", () => {
     );
     assert.equal(
       text(encodeCanisterRecord(first)),
-      '{"layout":1,"canisterId":12,"mapId":3,"map":"users","start":"0000000000000000","end":"ffffffffffffffff","epoch":2,"replicaId":"r1","stopped":true}',
+      '{"layout":1,"canisterId":12,"mapId":3,"map":"users","start":"0000000000000000","end":"ffffffffffffffff","epoch":2,' +
+        '"replicaId":"r1","stopped":true}',
     );
-    assert.equal(text(encodeReplicaRecord({ replicaId: "r1", address: "127.0.0.1:7400" })), '{"layout":1,"replicaId":"r1","address":"127.0.0.1:7400"}');
+    assert.equal(text(encodeReplicaRecord(replica)), '{"layout":1,"replicaId":"r1","address":"127.0.0.1:7400"}');
     assert.equal(text(encodeAllocatorRecord({ nextMapId: 4, nextCanisterId: 17 })), '{"layout":1,"nextMapId":4,"nextCanisterId":17}');
   });
 
@@ -49,8 +53,10 @@ describe("stored records", () => {
   test("come back as they were", () => {
     assert.deepEqual(decodeMapRecord(encodeMapRecord(map)), map);
     assert.deepEqual(decodeCanisterRecord(encodeCanisterRecord(first)), first);
-    assert.deepEqual(decodeReplicaRecord(encodeReplicaRecord({ replicaId: "ä", address: "[::1]:1" })), { replicaId: "ä", address: "[::1]:1" });
-    assert.deepEqual(decodeAllocatorRecord(encodeAllocatorRecord({ nextMapId: 1, nextCanisterId: 2 ** 47 })), { nextMapId: 1, nextCanisterId: 2 ** 47 });
+    const named = { replicaId: "ä", address: "[::1]:1" };
+    assert.deepEqual(decodeReplicaRecord(encodeReplicaRecord(named)), named);
+    const allocator = { nextMapId: 1, nextCanisterId: 2 ** 47 };
+    assert.deepEqual(decodeAllocatorRecord(encodeAllocatorRecord(allocator)), allocator);
   });
 
   test("come back as they were, for any range", () => {

@@ -11,7 +11,8 @@ const token = fc.record({ high: uint32, low: uint32 });
 
 /** A ring that begins a range at 0 and at each of the tokens. */
 function ringWithStarts(starts: readonly Token[]): Ring {
-  const sorted = [{ high: 0, low: 0 }, ...starts].sort(compareTokens).filter((start, i, all) => i === 0 || compareTokens(all[i - 1] ?? start, start) !== 0);
+  const ordered = [{ high: 0, low: 0 }, ...starts].sort(compareTokens);
+  const sorted = ordered.filter((start, i) => i === 0 || compareTokens(ordered[i - 1] ?? start, start) !== 0);
   const entries = sorted.map((start, i): RingEntry => {
     const range: HashRange = { start, end: sorted[i + 1] ?? tokenSpaceEnd };
     return { range, canisterId: 1_000 - i, replicaId: `r${i % 3}` };
@@ -67,7 +68,8 @@ describe("a ring", () => {
     const backward = { ...second, range: { start: second.range.start, end: { high: 1, low: 0 } } };
     const broken = [[], [second, third, fourth], [first, third, fourth], [first, second, third], [second, first, third, fourth],
       [first, overlap, third, fourth], [first, second, second, third, fourth], [first, backward, third, fourth]];
-    for (const wrong of broken) assert.throws(() => new Ring(1, wrong), (error: unknown) => (error as { code?: string }).code === "INTERNAL");
+    const isInternal = (error: unknown): boolean => (error as { code?: string }).code === "INTERNAL";
+    for (const wrong of broken) assert.throws(() => new Ring(1, wrong), isInternal);
     assert.equal(new Ring(1, entries).size, 4);
   });
 });

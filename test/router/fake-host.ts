@@ -86,7 +86,8 @@ export class FakeHost implements CanisterHost {
 
   async deleteCanister(canisterId: CanisterId): Promise<void> {
     const { mapId, range } = this.#known(canisterId).record;
-    if ((await this.#meta.get(canisterRecordKey(canisterId))) !== undefined) throw new BigMapError("CANISTER_IN_USE", "Its record is there");
+    const stored = await this.#meta.get(canisterRecordKey(canisterId));
+    if (stored !== undefined) throw new BigMapError("CANISTER_IN_USE", "Its record is there");
     const gone = new Set(this.#entriesIn(mapId, range));
     this.#entries = this.#entries.filter((entry) => !gone.has(entry));
     this.#open.delete(canisterId);

@@ -27,7 +27,8 @@ interface Step {
 }
 
 const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
-const fault = fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, fc.constantFrom<CommitFault>("lost", "unavailable", "unknown-applied", "unknown-unapplied", "unknown-late"));
+const everyFault: readonly CommitFault[] = ["lost", "unavailable", "unknown-applied", "unknown-unapplied", "unknown-late"];
+const fault = fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, fc.constantFrom(...everyFault));
 const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.constantFrom<Step["kind"]>("create", "ensure", "drop", "split", "split", "split", "split"),
   map: fc.constantFrom(...maps),

@@ -18,7 +18,7 @@ export interface RouterUnderTest {
 }
 
 /** A router on a memory meta store, virtual time and fake hosts. */
-export async function startRouter(metaOptions: MemoryMetaStoreOptions = {}, replicaIds: readonly string[] = ["r1"]): Promise<RouterUnderTest> {
+export async function startRouter(metaOptions: MemoryMetaStoreOptions = {}, replicaIds = ["r1"]): Promise<RouterUnderTest> {
   const clock = new ManualClock();
   const meta = new MemoryMetaStore(metaOptions);
   const hosts = replicaIds.map((replicaId) => new FakeHost(meta, replicaId));

@@ -14,7 +14,8 @@ describe("creating a map", () => {
   test("makes its canisters, even and in turn over the replicas, and opens them", async () => {
     const { router, hosts } = await startRouter({}, ["r1", "r2"]);
     const created = await router.createMap("users", { initialCanisters: 3 });
-    assert.deepEqual(created, { mapId: 1, map: "users", settings: { canisterCapBytes: 65_536, initialCanisters: 3, tokenFunction: "murmur3" } });
+    const settings = { canisterCapBytes: 65_536, initialCanisters: 3, tokenFunction: "murmur3" };
+    assert.deepEqual(created, { mapId: 1, map: "users", settings });
     const { ring } = await router.getRing("users");
     assert.deepEqual(ring.entries().map(({ canisterId, replicaId, range }) => [canisterId, replicaId, range.start.high]), [
       [1, "r1", 0],
@@ -56,8 +57,9 @@ describe("creating a map", () => {
   test("checks settings", async () => {
     const { router } = await startRouter();
     const bad = [
-      { canisterCapBytes: limits.canisterCapMinBytes - 1 }, { canisterCapBytes: limits.canisterCapMaxBytes + 1 }, { canisterCapBytes: 70_000.5 },
-      { canisterCapBytes: NaN }, { initialCanisters: 0 }, { initialCanisters: limits.initialCanistersMax + 1 }, { initialCanisters: 1.5 },
+      { canisterCapBytes: limits.canisterCapMinBytes - 1 }, { canisterCapBytes: limits.canisterCapMaxBytes + 1 },
+      { canisterCapBytes: 70_000.5 }, { canisterCapBytes: NaN }, { initialCanisters: 0 },
+      { initialCanisters: limits.initialCanistersMax + 1 }, { initialCanisters: 1.5 },
       { tokenFunction: "sha1" as "murmur3" },
     ];
     for (const settings of bad) await assert.rejects(router.createMap("a", settings), code("INVALID_ARGUMENT"));
@@ -189,8 +191,12 @@ describe("listing maps", () => {
 
   test("with a bad size or a forged token is INVALID_ARGUMENT", async () => {
     const { router } = await startRouter();
-    for (const pageSize of [-1, 1.5, NaN]) await assert.rejects(router.listMaps({ pageSize, pageToken: undefined }), code("INVALID_ARGUMENT"));
-    for (const pageToken of ["!", "YQ==", "////", "IA"]) await assert.rejects(router.listMaps({ pageSize: 1, pageToken }), code("INVALID_ARGUMENT"));
+    for (const pageSize of [-1, 1.5, NaN]) {
+      await assert.rejects(router.listMaps({ pageSize, pageToken: undefined }), code("INVALID_ARGUMENT"));
+    }
+    for (const pageToken of ["!", "YQ==", "////", "IA"]) {
+      await assert.rejects(router.listMaps({ pageSize: 1, pageToken }), code("INVALID_ARGUMENT"));
+    }
     assert.deepEqual(await router.listMaps({ pageSize: 1, pageToken: "" }), { maps: [], nextPageToken: undefined });
   });
 });
@@ -202,7 +208,11 @@ describe("the ring of a map", () => {
     await registerReplica(meta, { replicaId: "a", address: "127.0.0.1:2" });
     await router.createMap("x", { initialCanisters: 3 });
     const { replicas, ring } = await router.getRing("x");
-    assert.deepEqual(replicas, [{ replicaId: "z", address: "127.0.0.1:1" }, { replicaId: "a", address: "127.0.0.1:2" }, { replicaId: "m", address: "" }]);
+    assert.deepEqual(replicas, [
+      { replicaId: "z", address: "127.0.0.1:1" },
+      { replicaId: "a", address: "127.0.0.1:2" },
+      { replicaId: "m", address: "" },
+    ]);
     assert.deepEqual(ring.replicaIds, ["z", "a", "m"]);
   });
 

@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { wholeTokenSpace } from "../../src/ring/hash-range.js";
 import type { CanisterState, CanisterStatus } from "../../src/ring/topology.js";
-import { defaultPlannerSettings as settings, needsSplit, planSplits, type ClusterView, type SplitOperator } from "../../src/router/split-planner.js";
+import { defaultPlannerSettings as settings, needsSplit, planSplits } from "../../src/router/split-planner.js";
+import type { ClusterView, SplitOperator } from "../../src/router/split-planner.js";
 
 function status(canisterId: number, bytes: number, more: Partial<CanisterStatus> = {}): CanisterStatus {
   return {
@@ -59,14 +60,20 @@ describe("the split planner", () => {
 const state = fc.constantFrom<CanisterState>("serving", "serving", "serving", "frozen", "stopped");
 const canister = fc.record({ bytes: fc.integer({ min: 0, max: 1_000 }), replica: fc.nat(2), state, writesWaiting: fc.boolean() });
 const cluster = fc
-  .record({ canisters: fc.array(canister, { maxLength: 25 }), pending: fc.uniqueArray(fc.integer({ min: 1, max: 25 }), { maxLength: 5 }), seed: fc.nat(100) })
+  .record({
+    canisters: fc.array(canister, { maxLength: 25 }),
+    pending: fc.uniqueArray(fc.integer({ min: 1, max: 25 }), { maxLength: 5 }),
+    seed: fc.nat(100),
+  })
   .map(({ canisters, pending, seed }): ClusterView => {
     const statuses = canisters.map(({ bytes, replica, ...more }, i) => status(i + 1, bytes, { replicaId: `r${replica}`, ...more }));
     const operators = pending.map((canisterId) => split(canisterId, statuses[canisterId - 1]?.replicaId ?? "r0"));
+    const tried = statuses.filter((_, i) => (i + seed) % 5 === 0);
+    const resting = statuses.filter((_, i) => (i + seed) % 7 === 0);
     return view(statuses, {
       pending: operators,
-      unsplittableBytes: new Map(statuses.filter((_, i) => (i + seed) % 5 === 0).map(({ canisterId, bytes }, i) => [canisterId, bytes + ((i * 37) % 300)])),
-      restsUntilMs: new Map(statuses.filter((_, i) => (i + seed) % 7 === 0).map(({ canisterId }, i) => [canisterId, i * 10])),
+      unsplittableBytes: new Map(tried.map(({ canisterId, bytes }, i) => [canisterId, bytes + ((i * 37) % 300)])),
+      restsUntilMs: new Map(resting.map(({ canisterId }, i) => [canisterId, i * 10])),
       nowMs: seed,
     });
   });
@@ -118,12 +125,13 @@ describe("every plan", () => {
     });
   });
 
-  test("is complete: with its operators under way nothing is added, and with their effects done nothing is left for those canisters", () => {
+  test("is complete: with its operators under way nothing is added, with their effects done nothing is left to do for them", () => {
     run((current) => {
       const operators = planSplits(current, settings);
       assert.deepEqual(planSplits({ ...current, pending: [...current.pending, ...operators] }, settings), []);
       const done = new Set(operators.map(({ canisterId }) => canisterId));
-      const after = current.canisters.map((one) => (done.has(one.canisterId) ? { ...one, bytes: one.bytes / 2, writesWaiting: false } : one));
+      const halved = (one: CanisterStatus): CanisterStatus => ({ ...one, bytes: one.bytes / 2, writesWaiting: false });
+      const after = current.canisters.map((one) => (done.has(one.canisterId) ? halved(one) : one));
       const next = planSplits({ ...current, canisters: after }, settings);
       assert.ok(!next.some(({ canisterId }) => done.has(canisterId)));
     });
