@@ -1,6 +1,7 @@
-import { asBuffer, emptyBytes } from "../base/bytes.js";
+import { asBuffer } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
+import { copyOf } from "./value-slab.js";
 
 /**
  * How an application's type becomes bytes and comes back. A string that `encode` returns is stored as UTF-8. What either
@@ -12,13 +13,13 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T;
 }
 
-/** Bytes as they are. What `decode` returns is a copy, so that one small value does not keep a whole message in memory. */
+/** Bytes as they are. What `decode` returns is the caller's own copy. */
 export const bytes: Codec<Uint8Array> = {
   encode(value) {
     if (!(value instanceof Uint8Array)) throw new BigMapError("CODEC_FAILED", "The bytes codec takes a Uint8Array");
     return value;
   },
-  decode: (stored) => (stored.length === 0 ? emptyBytes : new Uint8Array(stored)),
+  decode: copyOf,
 };
 
 /** Text as UTF-8. Text with half a surrogate pair, and bytes that are not UTF-8, are CODEC_FAILED, never altered. */

@@ -1,0 +1,23 @@
+/**
+ * Copies of small values, cut from slabs. A value of its own memory costs an allocation outside of the heap, a view into
+ * the received message would keep megabytes alive; a view into a slab keeps 16 KiB at most. HOT.
+ */
+const slabBytes = 16 * 1024;
+const smallMaxBytes = 2 * 1024;
+
+let slab = new ArrayBuffer(slabBytes);
+let slabUsedBytes = 0;
+
+/** The bytes, copied. Like a Buffer's, its `buffer` may be shared with other values. */
+export function copyOf(source: Uint8Array): Uint8Array {
+  const { length } = source;
+  if (length > smallMaxBytes) return new Uint8Array(source);
+  if (slabUsedBytes + length > slabBytes) {
+    slab = new ArrayBuffer(slabBytes);
+    slabUsedBytes = 0;
+  }
+  const copy = new Uint8Array(slab, slabUsedBytes, length);
+  copy.set(source);
+  slabUsedBytes += length;
+  return copy;
+}
