@@ -22,7 +22,7 @@ export class CommandLine {
     const stdout = new Collected();
     const stderr = new Collected();
     const terminal: Terminal = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env: {}, clock: systemClock, signal };
-    const exitCode = await run(args, terminal, async () => new BigMap(this.connection), "1.2.3");
+    const exitCode = await run(args, terminal, async ({ timeoutMs }) => new BigMap(this.connection, { timeoutMs }), "1.2.3");
     return { exitCode, stdout: stdout.bytes.toString(), stdoutBytes: stdout.bytes, stderr: stderr.bytes.toString() };
   }
 }

@@ -12,7 +12,7 @@ import { drawRing } from "../../src/cli/drawing/ring-drawing.js";
 import { RingScreen } from "../../src/cli/drawing/ring-screen.js";
 import { formatCount, formatCountRate, formatDurationMs } from "../../src/cli/number-text.js";
 import { readRingView } from "../../src/cli/ring-views.js";
-import { startProgress } from "../../src/cli/transfer/progress.js";
+import { startProgress, type Progress } from "../../src/cli/transfer/progress.js";
 import { BigMap } from "../../src/client/bigmap.js";
 import { json } from "../../src/client/codec.js";
 import type { MapHandle } from "../../src/client/map-handle.js";
@@ -54,29 +54,27 @@ function say(text: string): void {
   out.write(`${text}\n`);
 }
 
-async function drawNow(bigmap: BigMap, map: string): Promise<number> {
+async function drawNow(bigmap: BigMap, map: string): Promise<void> {
   const view = await readRingView(bigmap, map);
   const color = out.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
   const lines = drawRing(view, { width: out.columns ?? 120, maxRows: 24, paint: color ? ansiPaint : plainPaint });
   await new RingScreen(out).show(lines);
-  return view.canisters.length;
 }
 
 /** Imports in quarters, and draws the ring after each. */
-async function fill(bigmap: BigMap, handle: MapHandle<string, unknown>, dataset: Dataset): Promise<number> {
-  const progress = startProgress({ clock: systemClock, stream: process.stderr, label: `import ${dataset.map}`, total: dataset.count, quiet: false });
-  const quarter = Math.ceil(dataset.count / 4);
-  let canisters = 0;
-  await importEntries(handle, dataset.entries(), quarter, {
+async function fill(bigmap: BigMap, handle: MapHandle<string, unknown>, dataset: Dataset): Promise<void> {
+  const startProgressOf = (): Progress =>
+    startProgress({ clock: systemClock, stream: process.stderr, label: `import ${dataset.map}`, total: dataset.count, quiet: false });
+  let progress = startProgressOf();
+  await importEntries(handle, dataset.entries(), Math.ceil(dataset.count / 4), {
     onProgress: (entries, bytes) => progress.update({ done: entries, entries, bytes }),
-    onPause: async (entries) => {
-      progress.update({ done: entries, entries, bytes: 0 });
+    onPause: async () => {
       progress.stop();
-      canisters = await drawNow(bigmap, dataset.map);
+      await drawNow(bigmap, dataset.map);
+      progress = startProgressOf();
     },
   });
   progress.stop();
-  return canisters;
 }
 
 async function verify(handle: MapHandle<string, unknown>, dataset: Dataset): Promise<Comparison> {
@@ -95,8 +93,7 @@ async function runDataset(bigmap: BigMap, dataset: Dataset): Promise<boolean> {
   const importedMs = systemClock.monotonicMs();
   const comparison = await verify(handle, dataset);
   const comparedMs = systemClock.monotonicMs();
-  const canisters = await drawNow(bigmap, dataset.map);
-  const { entries } = await handle.stats();
+  const { entries, canisters } = await handle.stats();
   say(`${dataset.map}: ${formatCount(entries)} entries in ${canisters} canisters`);
   say(`  imported in ${formatDurationMs(importedMs - startedMs)} (${formatCountRate(entries, importedMs - startedMs)}/s, the drawings included)`);
   say(`  read back in ${formatDurationMs(comparedMs - importedMs)}: ${formatCount(comparison.same)} the same, ${comparison.missing} missing, ${comparison.different} different\n`);
