@@ -1,0 +1,40 @@
+import { BigMapError } from "../../src/base/errors.js";
+import type { MapBackend, MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
+import { FakeTarget } from "./fake-target.js";
+
+export const fakeSettings: MapSettings = { canisterCapBytes: 65_536, initialCanisters: 2, tokenFunction: "murmur3" };
+
+/** Maps without storage: enough to see what a service makes of each call. */
+export class FakeBackend extends FakeTarget implements MapBackend {
+  readonly scanRequests: ScanPageRequest[] = [];
+
+  async createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription> {
+    if (map === "taken") throw new BigMapError("MAP_EXISTS", "There is a map of that name");
+    return { map, mapId: 7, settings: { ...fakeSettings, ...settings } };
+  }
+
+  async listMaps(page: { readonly pageSize: number; readonly pageToken: string | undefined }): Promise<MapPage> {
+    return { maps: [{ map: "users", mapId: page.pageSize, settings: fakeSettings }], nextPageToken: page.pageToken };
+  }
+
+  async dropMap(map: string): Promise<void> {
+    if (map === "defect") throw new TypeError("not one of ours");
+  }
+
+  async clear(): Promise<number> {
+    return 42;
+  }
+
+  async stats(): Promise<MapStatistics> {
+    return { entries: 1, bytes: 2, canisters: 3, ringVersion: 4, settings: fakeSettings };
+  }
+
+  /** Three pages of two entries; the cursor is the page's number. */
+  async scanPage(request: ScanPageRequest): Promise<ScanPage> {
+    this.scanRequests.push(request);
+    const page = request.cursor?.[0] ?? 0;
+    const names = [2 * page, 2 * page + 1].slice(0, request.maxEntries);
+    const entries = names.map((name) => ({ key: Buffer.from(`k${name}`), value: Buffer.from(`v${name}`), version: name + 1 }));
+    return { entries, cursor: page < 2 ? Uint8Array.of(page + 1) : undefined };
+  }
+}
