@@ -1,5 +1,9 @@
-import type { ChannelOptions } from "@grpc/grpc-js";
+import { logVerbosity, setLogVerbosity, type ChannelOptions } from "@grpc/grpc-js";
 import { limits } from "../base/limits.js";
+
+// What goes wrong reaches the caller as an error; lines of the library's own on stderr would stand beside it unasked.
+// GRPC_VERBOSITY brings them back for whoever looks for a fault.
+if ((process.env["GRPC_VERBOSITY"] ?? process.env["GRPC_NODE_VERBOSITY"]) === undefined) setLogVerbosity(logVerbosity.NONE);
 
 /**
  * Both ends: message sizes, and pings that notice a peer which vanished without a word within half a minute. A flow-control
