@@ -83,15 +83,19 @@ export class EmbeddedMetaStore implements MetaStore {
     try {
       await this.#engine.write(batchOf(change), "fsync");
     } catch (cause) {
-      throw this.#failedWrite(BigMapError.from(cause));
+      throw this.#failedWrite(cause);
     }
   }
 
-  /** A refused write is known not to have happened; any other failure leaves it open until the folder is opened anew. */
-  #failedWrite(cause: BigMapError): BigMapError {
-    if (cause.code === "DISK_FULL" || cause.code === "CLOSED") return cause;
-    this.#failure ??= new BigMapError("STORAGE_FAILED", `A write of meta records failed: ${cause.message}`, { cause });
-    return new BigMapError("OUTCOME_UNKNOWN", `A write of meta records failed: ${cause.message}`, { cause });
+  /**
+   * A write that the engine refused (a full disk, or after a failure) is known not to have happened, and reads go on.
+   * Any other failure leaves open what is on disk, until the folder is opened anew.
+   */
+  #failedWrite(cause: unknown): BigMapError {
+    if (cause instanceof BigMapError && cause.retry !== "outcome unknown") return cause;
+    const message = `A write of meta records failed: ${BigMapError.from(cause).message}`;
+    this.#failure ??= new BigMapError("STORAGE_FAILED", message, { cause });
+    return new BigMapError("OUTCOME_UNKNOWN", message, { cause });
   }
 
   #assertUsable(): void {

@@ -21,9 +21,4 @@ export interface MapRegistry {
    * Errors: MAP_NOT_FOUND.
    */
   dropMap(map: string): Promise<void>;
-  /**
-   * Deletes every entry that was there when the call began, atomic per canister; resolves to the number of entries deleted.
-   * Errors: MAP_NOT_FOUND.
-   */
-  clearMap(map: string): Promise<number>;
 }

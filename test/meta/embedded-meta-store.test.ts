@@ -54,7 +54,7 @@ describe("embedded: the disk", () => {
     });
   }
 
-  test("a full disk refuses the commit and the store goes on", async () => {
+  test("a write that the engine refuses changes nothing, and the store goes on", async () => {
     const engine = new FakeEngine();
     const store = await EmbeddedMetaStore.open(engine);
     engine.nextFailure = { code: "DISK_FULL", applied: false };
