@@ -41,10 +41,12 @@ export class CommitThread {
     const onMessage = (queue: WorkerQueue<void>, answer: CommitAnswer): void => {
       // First lower the flag, then read the counter: a request that finishes in between is announced again.
       Atomics.store(state, commitState.announced, 0);
-      for (const finished = Atomics.load(state, commitState.finished); settled !== finished; settled = (settled + 1) | 0) queue.resolveNext();
+      const finished = Atomics.load(state, commitState.finished);
+      for (; settled !== finished; settled = (settled + 1) | 0) queue.resolveNext();
       if (answer !== "finished") queue.fail(answer.failure, answer.failedCount);
     };
-    return new CommitThread(await WorkerQueue.start(new URL("./commit-worker.js", import.meta.url), "bigmap-commit", workerData, onMessage));
+    const script = new URL("./commit-worker.js", import.meta.url);
+    return new CommitThread(await WorkerQueue.start(script, "bigmap-commit", workerData, onMessage));
   }
 
   /** `rows` are packed by WriteBatch; their memory moves to the thread. */

@@ -55,7 +55,8 @@ async function assertLayout(path: string, engine: StorageEngine): Promise<void> 
   if (stored === undefined) return writeLayout(path, engine);
   const version = stored.length === 4 ? Buffer.from(stored).readUInt32BE(0) : 0;
   if (version > layoutVersion) {
-    throw new BigMapError("DATA_DIR_NEWER", `The data folder ${path} has layout ${version}; this version knows layouts up to ${layoutVersion}`);
+    const message = `The data folder ${path} has layout ${version}; this version knows layouts up to ${layoutVersion}`;
+    throw new BigMapError("DATA_DIR_NEWER", message);
   }
   if (version !== layoutVersion) throw new BigMapError("STORAGE_CORRUPT", `The data folder ${path} has a damaged layout record`);
 }

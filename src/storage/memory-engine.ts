@@ -2,7 +2,15 @@ import { assert, BigMapError } from "../base/errors.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { rowsFrom, seekRow, type Row, type RowsView } from "./memory-rows.js";
 import { RowPageBuilder } from "./row-page-builder.js";
-import type { Durability, KeyRange, ReadRangeOptions, RowPage, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
+import type {
+  Durability,
+  KeyRange,
+  ReadRangeOptions,
+  RowPage,
+  SnapshotReader,
+  StorageEngine,
+  StorageStatistics,
+} from "./storage-engine.js";
 import { refusedAfter, storageClosed } from "./storage-errors.js";
 import type { WriteBatch } from "./write-batch.js";
 

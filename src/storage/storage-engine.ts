@@ -46,7 +46,8 @@ export interface StorageStatistics {
 /**
  * All errors are BigMapError: STORAGE_FAILED (the disk), STORAGE_CORRUPT (a damaged file), CLOSED. Reads see what was
  * written by every `write` that resolved before they began. Byte arrays handed in may be reused by the caller when the
- * call has returned (`getMany`, `openReader`, `deleteRange`) or resolved (`write`); byte arrays handed out are the caller's.
+ * call has returned (`getMany`, `openReader`, `deleteRange`); a batch is used up by `write`. Byte arrays handed out are
+ * the caller's; those of one call may be views of one piece of memory, so copy what is kept for long.
  */
 export interface StorageEngine {
   /**
@@ -60,7 +61,9 @@ export interface StorageEngine {
 
   /**
    * Applies the batch in one atomic step. Batches are applied in the order of the calls; several may be under way.
-   * After a failed write every later write fails too (STORAGE_FAILED): what is on disk is known again only after a new open.
+   * After a failed write every later one is refused (STORAGE_FAILED, advice "permanent", certainly not applied): what is
+   * on disk is known again only after a new open. Errors of the first: DISK_FULL (nothing of it was applied),
+   * STORAGE_FAILED (outcome unknown).
    */
   write(batch: WriteBatch, durability: Durability): Promise<void>;
 

@@ -1,53 +1,15 @@
 /** What every StorageEngine does. An engine adopts it in a few lines: see memory-engine.test.ts. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { BigMapError, type ErrorCode } from "../../src/base/errors.js";
 import type { KeyRange, RowPage, StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
+import { batchOf, bytes, hasCode, readAll, rowsOf, textOf, wholePage, wholeRange } from "./text-rows.js";
 
 /** One engine's disk under test. */
 export interface EngineFixture {
   /** The engine on this disk; opened again it finds what was durable. */
   open(): Promise<StorageEngine>;
   remove(): Promise<void>;
-}
-
-export const wholeRange: KeyRange = { start: Buffer.alloc(0), end: Buffer.alloc(32, 0xff) };
-export const wholePage = { maxRows: 1_000_000, maxBytes: 2 ** 30 };
-
-export function bytes(text: string): Buffer {
-  return Buffer.from(text, "latin1");
-}
-
-export function batchOf(puts: Readonly<Record<string, string>>, deletes: readonly string[] = []): WriteBatch {
-  const batch = new WriteBatch();
-  for (const [key, value] of Object.entries(puts)) batch.put(bytes(key), bytes(value));
-  for (const key of deletes) batch.delete(bytes(key));
-  return batch;
-}
-
-export async function textOf(engine: StorageEngine, ...keys: string[]): Promise<(string | undefined)[]> {
-  const values = await engine.getMany(keys.map(bytes));
-  return values.map((value) => (value === undefined ? undefined : Buffer.from(value).toString("latin1")));
-}
-
-export function rowsOf(page: RowPage): [string, string][] {
-  return page.keys.map((key, i) => [Buffer.from(key).toString("latin1"), Buffer.from(page.values[i] as Uint8Array).toString("latin1")]);
-}
-
-export async function readAll(engine: StorageEngine, range: KeyRange = wholeRange): Promise<[string, string][]> {
-  const reader = engine.openReader(range);
-  try {
-    const page = await reader.next(wholePage);
-    assert.equal(page.finished, true);
-    return rowsOf(page);
-  } finally {
-    reader.close();
-  }
-}
-
-export function hasCode(code: ErrorCode): (error: unknown) => boolean {
-  return (error) => error instanceof BigMapError && error.code === code;
 }
 
 export function storageEngineConformance(name: string, makeFixture: () => Promise<EngineFixture>): void {
@@ -163,7 +125,8 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
       test("shows a batch as a whole or not at all, while others write", async () => {
         await write({ left: "0", right: "0" });
         let writing = true;
-        const writes = Promise.all(Array.from({ length: 200 }, (_, i) => engine.write(batchOf({ left: String(i), right: String(i) }), "os")));
+        const batches = Array.from({ length: 200 }, (_, i) => batchOf({ left: String(i), right: String(i) }));
+        const writes = Promise.all(batches.map((batch) => engine.write(batch, "os")));
         const reads = (async () => {
           do {
             const [left, right] = await readAll(engine);

@@ -7,8 +7,8 @@ import { BigMapError } from "../../src/base/errors.js";
 import { openRocksEngine } from "../../src/storage/rocksdb-engine.js";
 import type { StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
-import { hasCode, wholePage, wholeRange } from "./conformance.js";
 import { smallMemory, temporaryFolder } from "./rocksdb-fixture.js";
+import { hasCode, wholePage, wholeRange } from "./text-rows.js";
 
 const rowCount = 400;
 const keys = Array.from({ length: rowCount }, (_, i) => Buffer.from(`key ${String(i).padStart(4, "0")}`));

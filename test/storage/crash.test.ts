@@ -6,9 +6,9 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openRocksEngine } from "../../src/storage/rocksdb-engine.js";
-import { readAll } from "./conformance.js";
 import { rowName, rowsPerBatch } from "./kill-writer.js";
 import { smallMemory, temporaryFolder } from "./rocksdb-fixture.js";
+import { readAll } from "./text-rows.js";
 
 test("kill -9 in the middle of fsync writes loses no acknowledged batch and halves none", async () => {
   const folder = await temporaryFolder();

@@ -7,8 +7,8 @@ import { folderDiskSpace } from "../../src/storage/disk-space.js";
 import { systemKey, systemKind } from "../../src/storage/key-layout.js";
 import type { StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
-import { batchOf, hasCode, textOf } from "./conformance.js";
 import { smallMemory, temporaryFolder } from "./rocksdb-fixture.js";
+import { batchOf, hasCode, textOf } from "./text-rows.js";
 
 describe("a data folder", () => {
   let folder: string;

@@ -6,12 +6,13 @@ import { MemoryDisk } from "../../src/storage/memory-disk.js";
 import { MemoryEngine } from "../../src/storage/memory-engine.js";
 import type { Durability, SnapshotReader, StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
-import { bytes, readAll, rowsOf, textOf, wholeRange, type EngineFixture } from "./conformance.js";
+import type { EngineFixture } from "./conformance.js";
 import { rocksFixture } from "./rocksdb-fixture.js";
+import { bytes, readAll, rowsOf, textOf, wholeRange } from "./text-rows.js";
 
 type Rows = Map<string, string>;
 type Step =
-  | { readonly kind: "write"; readonly rows: readonly (readonly [string, string | null])[]; readonly durability: Durability }
+  | { readonly kind: "write"; readonly rows: WrittenRows; readonly durability: Durability }
   | { readonly kind: "deleteRange"; readonly start: string; readonly end: string }
   | { readonly kind: "get"; readonly keys: readonly string[] }
   | { readonly kind: "openReader"; readonly start: string; readonly end: string }
@@ -44,21 +45,22 @@ const bulk = fc.integer({ min: 0, max: 300 }).map((from): Step => ({
 
 function steps(withCrash: boolean): fc.Arbitrary<Step[]> {
   const reader = fc.integer({ min: 0, max: 3 });
+  const rows = fc.array(fc.tuple(key, value), { maxLength: 12 });
+  const maxRows = fc.integer({ min: 1, max: 90 });
+  const maxBytes = fc.integer({ min: 1, max: 900 });
+  const survivors = fc.integer({ min: 0, max: 3 });
   const durability = fc.constantFrom<Durability>("fsync", "os");
   const all: fc.WeightedArbitrary<Step>[] = [
-    { weight: 8, arbitrary: fc.record({ kind: fc.constant("write" as const), rows: fc.array(fc.tuple(key, value), { maxLength: 12 }), durability }) },
+    { weight: 8, arbitrary: fc.record({ kind: fc.constant("write" as const), rows, durability }) },
     { weight: 1, arbitrary: bulk },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("deleteRange" as const), start: key, end: key }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant("get" as const), keys: fc.array(key, { maxLength: 8 }) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("openReader" as const), start: key, end: key }) },
-    {
-      weight: 4,
-      arbitrary: fc.record({ kind: fc.constant("page" as const), reader, maxRows: fc.integer({ min: 1, max: 90 }), maxBytes: fc.integer({ min: 1, max: 900 }) }),
-    },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant("page" as const), reader, maxRows, maxBytes }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("closeReader" as const), reader }) },
     { weight: 1, arbitrary: fc.constant({ kind: "reopen" as const }) },
   ];
-  if (withCrash) all.push({ weight: 1, arbitrary: fc.record({ kind: fc.constant("crash" as const), survivors: fc.integer({ min: 0, max: 3 }) }) });
+  if (withCrash) all.push({ weight: 1, arbitrary: fc.record({ kind: fc.constant("crash" as const), survivors }) });
   return fc.array(fc.oneof(...all), { minLength: 5, maxLength: 60 });
 }
 
@@ -111,13 +113,18 @@ async function runStep(fixture: CrashFixture, engine: StorageEngine, model: Mode
       return engine;
     case "deleteRange":
       await engine.deleteRange({ start: bytes(step.start), end: bytes(step.end) });
-      model.apply((rows) => [...rows.keys()].filter((name) => name >= step.start && name < step.end).forEach((name) => rows.delete(name)), "os");
+      model.apply((rows) => {
+        for (const name of [...rows.keys()]) if (name >= step.start && name < step.end) rows.delete(name);
+      }, "os");
       return engine;
     case "get":
       assert.deepEqual(await textOf(engine, ...step.keys), step.keys.map((name) => model.rows.get(name)));
       return engine;
     case "openReader":
-      model.readers.push({ reader: engine.openReader({ start: bytes(step.start), end: bytes(step.end) }), rest: model.sorted(step.start, step.end) });
+      model.readers.push({
+        reader: engine.openReader({ start: bytes(step.start), end: bytes(step.end) }),
+        rest: model.sorted(step.start, step.end),
+      });
       return engine;
     case "page":
       await page(model, step.reader, step.maxRows, step.maxBytes);
@@ -140,7 +147,9 @@ async function runStep(fixture: CrashFixture, engine: StorageEngine, model: Mode
   return next;
 }
 
-async function write(engine: StorageEngine, model: Model, rows: readonly (readonly [string, string | null])[], durability: Durability): Promise<void> {
+type WrittenRows = readonly (readonly [string, string | null])[];
+
+async function write(engine: StorageEngine, model: Model, rows: WrittenRows, durability: Durability): Promise<void> {
   const batch = new WriteBatch(16);
   for (const [name, text] of rows) {
     if (text === null) batch.delete(bytes(name));

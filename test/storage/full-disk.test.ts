@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { BigMapError } from "../../src/base/errors.js";
 import { openRocksEngine } from "../../src/storage/rocksdb-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
-import { readAll } from "./conformance.js";
 import { smallMemory, temporaryFolder } from "./rocksdb-fixture.js";
+import { readAll } from "./text-rows.js";
 
 const canMount = process.platform === "linux" && process.getuid?.() === 0;
 
@@ -54,6 +54,7 @@ async function fillDisk(folder: string): Promise<number> {
 
 function numberedBatch(number: number): WriteBatch {
   const batch = new WriteBatch();
-  for (let row = 0; row < 10; row++) batch.put(Buffer.from(`${String(number).padStart(6, "0")}/${row}`), Buffer.alloc(10_000, number % 256));
+  const name = String(number).padStart(6, "0");
+  for (let row = 0; row < 10; row++) batch.put(Buffer.from(`${name}/${row}`), Buffer.alloc(10_000, number % 256));
   return batch;
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { BigMapError } from "../../src/base/errors.js";
 import type { HashRange } from "../../src/ring/hash-range.js";
 import { tokenSpaceEnd } from "../../src/ring/hash-range.js";
 import { compareTokens, type Token } from "../../src/ring/token.js";
+import type { KeyRange } from "../../src/storage/storage-engine.js";
+import { hasCode } from "./text-rows.js";
 import {
   assertEntryValue,
   canisterKey,
@@ -22,7 +23,6 @@ import {
   versionOfEntryValue,
   writeEntryHeader,
 } from "../../src/storage/key-layout.js";
-import { hasCode } from "./conformance.js";
 
 function entryValue(version: number, value: Uint8Array): Buffer {
   const stored = Buffer.alloc(entryHeaderBytes + value.length, 0xee);
@@ -53,7 +53,8 @@ describe("golden bytes of layout version 1", () => {
 
   test("entry value", () => {
     // check = 1 (layout) + 5 (value bytes) + 0x0000 + 0x0102 + 0x0304 (version's words) = 0x040c
-    assert.equal(entryValue(0x01020304, Buffer.from("hello")).toString("hex"), "0100" + "040c" + "000001020304" + "000000000000" + "68656c6c6f");
+    const hello = entryValue(0x01020304, Buffer.from("hello"));
+    assert.equal(hello.toString("hex"), "0100" + "040c" + "000001020304" + "000000000000" + "68656c6c6f");
     // 0xffff + 0xffff + 0xffff + 1 + 0 mod 65521 = 43: the check is a remainder, not a cut.
     assert.equal(entryValue(2 ** 48 - 1, Buffer.alloc(0)).toString("hex"), "0100" + "002b" + "ffffffffffff" + "000000000000");
   });
@@ -68,7 +69,7 @@ describe("golden bytes of layout version 1", () => {
   });
 
   test("ranges", () => {
-    const hex = ({ start, end }: { start: Uint8Array; end: Uint8Array }): string[] => [start, end].map((bound) => Buffer.from(bound).toString("hex"));
+    const hex = ({ start, end }: KeyRange): string[] => [start, end].map((bound) => Buffer.from(bound).toString("hex"));
     const first: HashRange = { start: { high: 0, low: 0 }, end: { high: 0x80000000, low: 1 } };
     assert.deepEqual(hex(entryKeyRange(7, first)), ["00000007" + "0000000000000000", "00000007" + "8000000000000001"]);
     const last: HashRange = { start: { high: 0x80000000, low: 1 }, end: tokenSpaceEnd };
@@ -147,6 +148,6 @@ test("one wrong byte in an entry's header is always STORAGE_CORRUPT", () => {
 
 test("an entry cut short, or with bytes added, is STORAGE_CORRUPT", () => {
   const good = entryValue(77, Buffer.from("a value of some length"));
-  for (let length = 0; length < good.length; length++) assert.throws(() => assertEntryValue(good.subarray(0, length)), hasCode("STORAGE_CORRUPT"));
-  assert.throws(() => assertEntryValue(Buffer.concat([good, Buffer.of(0)])), BigMapError);
+  for (let length = 0; length < good.length; length++) assert.equal(isCorrupt(good.subarray(0, length)), true);
+  assert.equal(isCorrupt(Buffer.concat([good, Buffer.of(0)])), true);
 });

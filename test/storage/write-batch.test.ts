@@ -21,7 +21,8 @@ describe("a write batch", () => {
     const batch = new WriteBatch();
     batch.put(Buffer.from("k"), Buffer.from("vv"));
     batch.delete(Buffer.from("gone"));
-    assert.equal(batch.bytes().toString("hex"), "01" + "01000000" + "02000000" + "6b" + "7676" + "02" + "04000000" + "00000000" + "676f6e65");
+    const packed = batch.bytes().toString("hex");
+    assert.equal(packed, "01" + "01000000" + "02000000" + "6b" + "7676" + "02" + "04000000" + "00000000" + "676f6e65");
     assert.equal(batch.count, 2);
   });
 
