@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation, protoPath as healthProtoPath } from "grpc-health-check";
+import { HealthImplementation } from "grpc-health-check";
 import { sleep, type Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { Logger } from "../base/logger.js";
@@ -93,9 +93,12 @@ export class GrpcServer {
   }
 }
 
+/**
+ * Describes our own services. The health service is left out: stock tools know it by heart, and its descriptor, as
+ * proto-loader rebuilds it, is one that they cannot link.
+ */
 function addReflection(server: grpc.Server): void {
-  const definition = loadSync([...protoFiles, healthProtoPath], { includeDirs: [protoDir], keepCase: true });
-  new ReflectionService(definition).addToServer(server);
+  new ReflectionService(loadSync(protoFiles, { includeDirs: [protoDir], keepCase: true })).addToServer(server);
 }
 
 function bind(server: grpc.Server, listenAddress: string): Promise<number> {

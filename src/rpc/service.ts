@@ -1,4 +1,4 @@
-import * as grpc from "@grpc/grpc-js";
+import type * as grpc from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";

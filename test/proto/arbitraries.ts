@@ -22,7 +22,7 @@ export const bigMapError: fc.Arbitrary<BigMapError> = fc
   });
 
 export const operation = fc.oneof(
-  fc.constantFrom(operationKind.get, operationKind.has).map((kind) => ({ kind, condition: operationCondition.always as number })),
+  fc.constantFrom(operationKind.get, operationKind.has).map((kind) => ({ kind, condition: operationCondition.always })),
   fc.record({
     kind: fc.constantFrom(operationKind.put, operationKind.delete),
     condition: fc.constantFrom<number>(...Object.values(operationCondition)),
