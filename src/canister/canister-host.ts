@@ -1,5 +1,6 @@
 /** The port through which the router canister sees and commands the canisters of a replica. */
 import type { CanisterId, ReplicaId } from "../base/ids.js";
+import type { HashRange } from "../ring/hash-range.js";
 import type { Token } from "../ring/token.js";
 import type { CanisterStatus } from "../ring/topology.js";
 
@@ -19,6 +20,12 @@ export interface SplitResult {
   readonly revision: number;
 }
 
+export interface ClearResult {
+  readonly deletedEntries: number;
+  /** What the canister owned when it was cleared. */
+  readonly range: HashRange;
+}
+
 export interface CanisterHost {
   readonly replicaId: ReplicaId;
   /** Of all canisters here. */
@@ -31,6 +38,10 @@ export interface CanisterHost {
   stopCanister(canisterId: CanisterId): Promise<CanisterStatus>;
   /** Frees the data of a canister whose record is gone. Errors: CANISTER_IN_USE, CANISTER_NOT_FOUND. */
   deleteCanister(canisterId: CanisterId): Promise<void>;
+  /**
+   * Deletes all entries of the canister in one atomic step; updates wait meanwhile. Errors: CANISTER_NOT_FOUND, CANISTER_BUSY.
+   */
+  clearCanister(canisterId: CanisterId): Promise<ClearResult>;
   /**
    * Freezes updates, drains, commits the split in the meta store in one transaction, and serves both halves.
    * Errors: CANISTER_NOT_FOUND, CANISTER_BUSY, CANISTER_UNSPLITTABLE, INVALID_ARGUMENT (the cut).

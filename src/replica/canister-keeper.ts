@@ -1,5 +1,6 @@
 import { BigMapError } from "../base/errors.js";
 import type { CanisterId, ReplicaId } from "../base/ids.js";
+import type { ClearResult } from "../canister/canister-host.js";
 import { DataCanister } from "../canister/data-canister.js";
 import { Accounting } from "../canister/accounting.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -119,27 +120,29 @@ export class CanisterKeeper {
   }
 
   /**
-   * Deletes all entries of the canister in one atomic step; resolves to how many there were. Updates wait meanwhile. Errors:
-   * CANISTER_BUSY.
+   * Deletes all entries of the canister in one atomic step. Updates wait meanwhile. Errors: CANISTER_NOT_FOUND, CANISTER_BUSY.
    */
-  async clear(hosted: HostedCanister): Promise<number> {
+  async clear(canisterId: CanisterId): Promise<ClearResult> {
+    const hosted = this.find(canisterId);
     const { canister } = hosted;
     canister.become("frozen");
     try {
       await hosted.drained();
-      const { entries } = canister.accounting;
-      canister.sequence++;
-      canister.replaceAccounting(new Accounting(canister.range), canister.epoch);
-      await this.parts.pipeline.runStep((commit) => putCanisterRow(commit, hosted, true));
+      const { entries, range } = canister.accounting;
+      await this.parts.pipeline.runStep((commit) => {
+        hosted.isClearing = true;
+        canister.sequence++;
+        canister.replaceAccounting(new Accounting(range), canister.epoch);
+        putCanisterRow(commit, hosted);
+      });
       this.parts.faults.reach("clear.marked");
-      hosted.isClearing = true;
       hosted.cacheSpace = this.#nextCacheSpace++;
       await this.parts.engine.deleteRange(entryKeyRange(canister.mapId, canister.range));
       this.parts.faults.reach("clear.deleted");
       this.parts.stamps.bumpAll();
       hosted.isClearing = false;
-      await this.parts.pipeline.runStep((commit) => putCanisterRow(commit, hosted, false));
-      return entries;
+      await this.parts.pipeline.runStep((commit) => putCanisterRow(commit, hosted));
+      return { deletedEntries: entries, range };
     } finally {
       hosted.isClearing = false;
       hosted.isFull = false;
@@ -165,7 +168,7 @@ export class CanisterKeeper {
   async #serve(opened: readonly OpenedCanister[]): Promise<void> {
     const derived = opened.filter(({ hasOwnRow }) => !hasOwnRow);
     if (derived.length > 0) {
-      await this.parts.pipeline.runStep((commit) => derived.forEach(({ hosted }) => putCanisterRow(commit, hosted, false)));
+      await this.parts.pipeline.runStep((commit) => derived.forEach(({ hosted }) => putCanisterRow(commit, hosted)));
     }
     for (const { hosted, isStopped } of opened) {
       hosted.canister.become(isStopped ? "stopped" : "serving");

@@ -30,7 +30,7 @@ export class Checkpointer {
   /** A commit changed the canister. */
   note(hosted: HostedCanister): void {
     this.#dirty.add(hosted);
-    if (this.#running === undefined && this.pipeline.lastCommitNumber - this.#firstDelta >= commitsBetween) {
+    if (this.#running === undefined && this.pipeline.lastDurableNumber - this.#firstDelta >= commitsBetween) {
       this.#running = this.run().finally(() => (this.#running = undefined));
       this.#running.catch(() => undefined);
     }
@@ -40,11 +40,12 @@ export class Checkpointer {
   async run(): Promise<void> {
     const dirty = [...this.#dirty];
     this.#dirty = new Set();
-    const lastDelta = this.pipeline.lastCommitNumber;
+    // The canisters of a commit that is still under way are not among the dirty ones yet, so its delta row must stay.
+    const lastDelta = this.pipeline.lastDurableNumber;
     this.faults.reach("checkpoint.before-write");
     for (let i = 0; i < dirty.length; i += canistersPerStep) {
       const some = dirty.slice(i, i + canistersPerStep);
-      await this.pipeline.runStep((commit) => some.forEach((hosted) => putCanisterRow(commit, hosted, false)));
+      await this.pipeline.runStep((commit) => some.forEach((hosted) => putCanisterRow(commit, hosted)));
     }
     await this.pipeline.runStep((commit) => {
       for (let number = this.#firstDelta; number <= lastDelta; number++) commit.rows.delete(deltaKey(number));
@@ -60,8 +61,11 @@ export class Checkpointer {
   }
 }
 
-/** Adds the canister's row, as of this commit. The commit must have no updates of the canister beside it. */
-export function putCanisterRow(commit: Commit, hosted: HostedCanister, clearing: boolean): void {
+/**
+ * Adds the canister's row, as of this commit. The commit must have no updates of the canister beside it. Whoever changes
+ * a canister other than by updates does so in the very step that writes its row: a checkpoint may write it just before.
+ */
+export function putCanisterRow(commit: Commit, hosted: HostedCanister): void {
   const { canisterId, mapId, sequence, accounting } = hosted.canister;
-  commit.rows.put(canisterKey(canisterId), encodeCanisterRow({ mapId, clearing, commitNumber: commit.number, sequence, accounting }));
+  commit.rows.put(canisterKey(canisterId), encodeCanisterRow({ mapId, clearing: hosted.isClearing, commitNumber: commit.number, sequence, accounting }));
 }

@@ -2,7 +2,7 @@
 import { copyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
-import { isMapName, limits } from "../base/limits.js";
+import { limits } from "../base/limits.js";
 import { isUpdate, kindOf, operationKind, resultStatus, type OperationBatch, type OperationTarget, type ResultSink } from "../base/operation-batch.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
 import type { Admission } from "./admission.js";
@@ -10,7 +10,9 @@ import { BatchExecution } from "./batch-execution.js";
 import type { ColdReads } from "./cold-reads.js";
 import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
+import { MapMaker } from "./map-maker.js";
 import type { MapRoutes, RouteTable } from "./map-routes.js";
+import { allIndexes, faultOf, operationBytes, tokenAt } from "./operation-checks.js";
 import { PendingKey, tokenNumber, type PendingKeys } from "./pending-keys.js";
 import { UpdateGroup } from "./update-group.js";
 import type { UpdatePipeline } from "./update-pipeline.js";
@@ -31,7 +33,7 @@ export interface DispatcherParts {
   /** HOST:PORT of a replica. */
   readonly addressOf: (replicaId: string) => string;
   readonly monotonicMs: () => number;
-  /** Makes the map, for its first write. */
+  /** Makes the map, for its first write; when it resolves the routes are there. */
   readonly ensureMap: (map: string) => Promise<unknown>;
   /** Set while updates are refused: the disk is nearly full, or the replica stops. */
   readonly updatesRefused: (operation: number) => BigMapError | undefined;
@@ -41,10 +43,18 @@ export class Dispatcher implements OperationTarget {
   #group: UpdateGroup | undefined;
   #turnIsScheduled = false;
   #arrivals = 0;
+  /** Operations of the batch that is being dispatched, by the address of their owner. */
+  #remote: Map<string, number[]> | undefined;
+  readonly #mapMaker: MapMaker;
   readonly #parts: DispatcherParts;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
+    this.#mapMaker = new MapMaker(parts.ensureMap, (execution, indexes) => {
+      const routes = parts.routes.find(execution.batch.map);
+      if (routes !== undefined) this.#dispatchOn(routes, execution, indexes);
+      return routes !== undefined;
+    });
   }
 
   submit(batch: OperationBatch, sessionId: SessionId, sink: ResultSink): void {
@@ -54,11 +64,17 @@ export class Dispatcher implements OperationTarget {
   /** Carries out the operations with these indexes, or all. */
   dispatch(execution: BatchExecution, indexes: readonly number[] | undefined): void {
     const { batch } = execution;
-    const routes = this.#parts.routes.find(batch.map);
-    if (routes === undefined) this.#dispatchWithoutMap(execution, indexes ?? allIndexes(batch));
-    else if (batch.atomic) this.#dispatchAtomic(execution, indexes ?? allIndexes(batch), routes);
+    const routes = this.#mapMaker.isMaking(batch.map) ? undefined : this.#parts.routes.find(batch.map);
+    if (routes === undefined) this.#mapMaker.take(execution, indexes ?? allIndexes(batch));
+    else this.#dispatchOn(routes, execution, indexes);
+  }
+
+  #dispatchOn(routes: MapRoutes, execution: BatchExecution, indexes: readonly number[] | undefined): void {
+    const { batch } = execution;
+    if (batch.atomic) this.#dispatchAtomic(execution, indexes ?? allIndexes(batch), routes);
     else if (indexes === undefined) for (let i = 0; i < batch.count; i++) this.#dispatchOne(execution, i, routes);
     else for (const index of indexes) this.#dispatchOne(execution, index, routes);
+    this.#forwardGathered(execution);
     execution.flush();
   }
 
@@ -75,7 +91,7 @@ export class Dispatcher implements OperationTarget {
     const low = tokenLow(batch.keys, start, end);
     const place = routes.ring.indexOf(high, low);
     const hosted = routes.canisters[place];
-    if (hosted === undefined) this.#forward(execution, [index], routes, place);
+    if (hosted === undefined) this.#forward([index], routes, place);
     else if (isUpdate(batch.operations[index] as number)) this.#update(execution, index, hosted, high, low);
     else this.#query(execution, index, hosted, high, low);
   }
@@ -155,7 +171,7 @@ export class Dispatcher implements OperationTarget {
     }
     for (const [place, unit] of units) {
       const hosted = routes.canisters[place];
-      if (hosted === undefined) this.#forward(execution, unit, routes, place);
+      if (hosted === undefined) this.#forward(unit, routes, place);
       else this.#updateUnit(execution, unit, hosted);
     }
   }
@@ -246,34 +262,27 @@ export class Dispatcher implements OperationTarget {
     }
   }
 
-  /** A map comes into being with its first write; a query of a map that is not there is an error. */
-  #dispatchWithoutMap(execution: BatchExecution, indexes: readonly number[]): void {
-    const { batch } = execution;
-    const updates = indexes.filter((index) => isUpdate(batch.operations[index] as number));
-    const error = isMapName(batch.map)
-      ? new BigMapError("MAP_NOT_FOUND", `There is no map "${batch.map}"`)
-      : new BigMapError("MAP_NAME_INVALID", "This is not a name that a map may have");
-    const makesMap = updates.length > 0 && error.code === "MAP_NOT_FOUND";
-    const refused = makesMap ? indexes.filter((index) => !updates.includes(index)) : indexes;
-    for (const index of refused) execution.addError(index, error);
-    if (!makesMap) return;
-    this.#parts.ensureMap(batch.map).then(
-      () => this.dispatch(execution, updates),
-      (failure: unknown) => {
-        for (const index of updates) execution.addError(index, BigMapError.from(failure));
-        execution.flush();
-      },
-    );
+  /** Gathers what one dispatch sends to one replica. */
+  #forward(indexes: readonly number[], routes: MapRoutes, place: number): void {
+    const address = this.#parts.addressOf(routes.ring.entryAt(place).replicaId);
+    this.#remote ??= new Map();
+    const gathered = this.#remote.get(address);
+    if (gathered === undefined) this.#remote.set(address, [...indexes]);
+    else gathered.push(...indexes);
   }
 
-  #forward(execution: BatchExecution, indexes: readonly number[], routes: MapRoutes, place: number): void {
-    const address = this.#parts.addressOf(routes.ring.entryAt(place).replicaId);
-    if (!execution.batch.noForward) {
-      this.#parts.forwarder.forward(execution, indexes, address);
-      return;
+  #forwardGathered(execution: BatchExecution): void {
+    if (this.#remote === undefined) return;
+    const remote = this.#remote;
+    this.#remote = undefined;
+    for (const [address, indexes] of remote) {
+      if (!execution.batch.noForward) {
+        this.#parts.forwarder.forward(execution, indexes, address);
+        continue;
+      }
+      const error = new BigMapError("NOT_OWNER", `Another replica owns this key: ${address}`, { ownerAddress: address });
+      for (const index of indexes) execution.addError(index, error);
     }
-    const error = new BigMapError("NOT_OWNER", `Another replica owns this key: ${address}`, { ownerAddress: address });
-    for (const index of indexes) execution.addError(index, error);
   }
 
   #openGroup(): UpdateGroup {
@@ -301,39 +310,14 @@ export class Dispatcher implements OperationTarget {
 /** A pending key that updates of more than one session touch. */
 const severalSessions: SessionId = -1;
 
-/** Bytes of an operation's key and value. */
-function operationBytes(batch: OperationBatch, index: number): number {
-  const { keyOffsets, valueOffsets } = batch;
-  return (keyOffsets[index + 1] as number) - (keyOffsets[index] as number) + (valueOffsets[index + 1] as number) - (valueOffsets[index] as number);
-}
-
-function faultOf(batch: OperationBatch, index: number): BigMapError | undefined {
-  const keyBytes = (batch.keyOffsets[index + 1] as number) - (batch.keyOffsets[index] as number);
-  const valueBytes = (batch.valueOffsets[index + 1] as number) - (batch.valueOffsets[index] as number);
-  if (keyBytes === 0) return new BigMapError("KEY_EMPTY", "The key is empty");
-  if (keyBytes > limits.keyMaxBytes) return new BigMapError("KEY_TOO_LARGE", `The key has ${keyBytes} B; ${limits.keyMaxBytes} B are allowed`);
-  if (valueBytes > limits.valueMaxBytes) return new BigMapError("VALUE_TOO_LARGE", `The value has ${valueBytes} B; ${limits.valueMaxBytes} B are allowed`);
-  return undefined;
-}
-
 function refuseBatch(execution: BatchExecution, indexes: readonly number[], faulty: number, error: BigMapError): void {
   const aborted = new BigMapError("BATCH_ABORTED", `Nothing was applied: another update failed with ${error.code}`, { retry: error.retry });
   for (const index of indexes) execution.addError(index, index === faulty ? error : aborted);
 }
 
-function tokenAt(batch: OperationBatch, index: number): readonly [number, number] {
-  const start = batch.keyOffsets[index] as number;
-  const end = batch.keyOffsets[index + 1] as number;
-  return [tokenHigh(batch.keys, start, end), tokenLow(batch.keys, start, end)];
-}
-
 function placeOf(batch: OperationBatch, index: number, routes: MapRoutes): number {
   const [high, low] = tokenAt(batch, index);
   return routes.ring.indexOf(high, low);
-}
-
-function allIndexes(batch: OperationBatch): number[] {
-  return Array.from({ length: batch.count }, (_, i) => i);
 }
 
 function stopped(hosted: HostedCanister): BigMapError {

@@ -18,7 +18,7 @@ export class HostedCanister {
   outstanding = 0;
   /** Updates at the hard cap wait here, and all that came after them. */
   isFull = false;
-  /** While the entries are being deleted nothing is put into the cache. */
+  /** While the entries are being deleted nothing is put into the cache, and the stored row says that it must be finished. */
   isClearing = false;
   parked: ParkedOperations[] = [];
   /** Token numbers of the parked operations: a query that comes after a parked update of its key must wait too. */

@@ -55,6 +55,8 @@ export class RouteTable {
     const record = table.map(map)?.record;
     if (record === undefined) return;
     const known = this.#routes.get(map);
+    // A map that was dropped and made again under its old name: nothing may reach the old canisters any more.
+    if (known !== undefined && known.record.mapId !== record.mapId) this.#routes.delete(map);
     const ring = table.ring(record.mapId);
     if (known?.record.mapId === record.mapId && known.ring === ring && this.#isCurrent(known)) return;
     const canisters: (HostedCanister | undefined)[] = [];

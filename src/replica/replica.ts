@@ -6,7 +6,7 @@ import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { ScanPage, ScanPageRequest } from "../base/map-backend.js";
 import { isUpdate, kindOf, operationKind, type OperationBatch, type OperationTarget, type ResultSink } from "../base/operation-batch.js";
-import type { CanisterHost, SplitRequest, SplitResult } from "../canister/canister-host.js";
+import type { CanisterHost, ClearResult, SplitRequest, SplitResult } from "../canister/canister-host.js";
 import type { MetaStore } from "../meta/meta-store.js";
 import type { RecordView } from "../meta/record-view.js";
 import type { CanisterStatus } from "../ring/topology.js";
@@ -85,9 +85,9 @@ export class Replica implements OperationTarget, CanisterHost {
       routes, cache, pendingKeys, pipeline: this.#pipeline, admission: new Admission(),
       coldReads: new ColdReads(engine, cache, pendingKeys, stamps),
       forwarder: parts.forwarder,
-      addressOf: (replicaId) => view.table.replicas().find((replica) => replica.replicaId === replicaId)?.address ?? "",
+      addressOf: (replicaId) => this.#addressOf(replicaId),
       monotonicMs: () => clock.monotonicMs(),
-      ensureMap: parts.ensureMap,
+      ensureMap: (map) => this.#ensureMap(map),
       updatesRefused: (operation) => this.#updatesRefused(operation),
     });
     this.#keeper = new CanisterKeeper({ ...parts, routes, pipeline: this.#pipeline, stamps, release });
@@ -130,26 +130,19 @@ export class Replica implements OperationTarget, CanisterHost {
   }
 
   /**
-   * One page of the canister in which the cursor lies, or undefined where that canister is on another replica.
+   * One page of the canister in which the cursor lies, or the address of the replica that has that canister.
    * Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANISTER_STOPPED.
    */
-  async scanPage(request: ScanPageRequest): Promise<ScanPage | undefined> {
+  async scanPage(request: ScanPageRequest): Promise<ScanPage | { readonly ownerAddress: string }> {
     const routes = this.routesOf(request.map);
     const from = scanPlaceOf(request, routes);
     const hosted = routes.canisters[from.place];
-    if (hosted === undefined) return undefined;
+    if (hosted === undefined) return { ownerAddress: this.#addressOf(routes.ring.entryAt(from.place).replicaId) };
     if (!hosted.takesQueries) throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
     const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from);
     // The engine may show updates that are durable and not answered yet; a later get must not show less.
     await this.#pipeline.settled();
     return page;
-  }
-
-  /** Clears the map's canisters that are here, one after the other; resolves to the number of entries deleted. */
-  async clear(map: string): Promise<number> {
-    let deleted = 0;
-    for (const hosted of new Set(this.routesOf(map).canisters)) if (hosted !== undefined) deleted += await this.#keeper.clear(hosted);
-    return deleted;
   }
 
   canisterStatuses(): readonly CanisterStatus[] {
@@ -178,6 +171,10 @@ export class Replica implements OperationTarget, CanisterHost {
     return this.#keeper.delete(canisterId);
   }
 
+  clearCanister(canisterId: CanisterId): Promise<ClearResult> {
+    return this.#keeper.clear(canisterId);
+  }
+
   async splitCanister(request: SplitRequest): Promise<SplitResult> {
     return this.#splitter.split(this.#keeper.find(request.canisterId), request);
   }
@@ -201,6 +198,15 @@ export class Replica implements OperationTarget, CanisterHost {
   async #foldOldDeltas(): Promise<void> {
     for (const hosted of this.#routes.canisters()) this.#checkpointer.note(hosted);
     await this.#checkpointer.finish();
+  }
+
+  async #ensureMap(map: string): Promise<void> {
+    await this.#parts.ensureMap(map);
+    this.#routes.refresh(await this.#parts.view.refresh());
+  }
+
+  #addressOf(replicaId: ReplicaId): string {
+    return this.#parts.view.table.replicas().find((replica) => replica.replicaId === replicaId)?.address ?? "";
   }
 
   #statusOf(hosted: HostedCanister): CanisterStatus {

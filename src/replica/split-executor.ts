@@ -108,26 +108,27 @@ export class SplitExecutor {
         const { committed } = await meta.commit({ compares: [{ key: parentKey, revision: parent.revision }], puts: [{ key: parentKey, value: bumped }], deletes: [] });
         if (committed) return undefined;
       } catch (error) {
-        if (BigMapError.from(error).code === "CLOSED") throw error;
+        // A store that failed for good answers nothing any more, and nothing can be written here either: the next start tells.
+        if (["CLOSED", "STORAGE_FAILED"].includes(BigMapError.from(error).code)) throw error;
       }
       await sleep(clock, rereadDelayMs);
     }
   }
 
-  /** Both halves take over in one turn; their rows lie before every later update in the order of commits. */
+  /** Both halves take over in the step that writes both rows, which lie before every later update in the order of commits. */
   async #flip(hosted: HostedCanister, point: SplitPoint, planned: PlannedSplit, revision: number): Promise<void> {
     const { canister } = hosted;
     await this.parts.reached(revision);
-    canister.replaceAccounting(point.left, planned.parent.epoch);
     const identity = { ...planned.child, capBytes: canister.capBytes };
     const child = new HostedCanister(new DataCanister(identity, point.right, canister.sequence), hosted.cacheSpace);
-    child.canister.become("serving");
-    const stored = this.parts.pipeline.runStep((commit) => {
-      putCanisterRow(commit, hosted, false);
-      putCanisterRow(commit, child, false);
+    await this.parts.pipeline.runStep((commit) => {
+      canister.replaceAccounting(point.left, planned.parent.epoch);
+      hosted.reportedBytes = 0;
+      child.canister.become("serving");
+      putCanisterRow(commit, hosted);
+      putCanisterRow(commit, child);
+      this.parts.adopt(child);
+      this.#resume(hosted);
     });
-    this.parts.adopt(child);
-    this.#resume(hosted);
-    await stored;
   }
 }

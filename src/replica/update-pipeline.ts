@@ -47,6 +47,7 @@ export class UpdatePipeline {
   readonly #queue: (UpdateGroup | SystemStep)[] = [];
   #underWay = 0;
   #nextCommitNumber: number;
+  #lastDurableNumber: number;
   /** Resolves when the last commit that was sent is answered. */
   #tail: Promise<unknown> = Promise.resolve();
   #failure: BigMapError | undefined;
@@ -55,6 +56,7 @@ export class UpdatePipeline {
   constructor(parts: UpdatePipelineParts) {
     this.#parts = parts;
     this.#nextCommitNumber = parts.firstCommitNumber;
+    this.#lastDurableNumber = parts.firstCommitNumber - 1;
   }
 
   /** Set when a write failed. */
@@ -62,8 +64,9 @@ export class UpdatePipeline {
     return this.#failure;
   }
 
-  get lastCommitNumber(): number {
-    return this.#nextCommitNumber - 1;
+  /** Number of the last commit that is durable and of which `onCommitted` was told; others may be under way behind it. */
+  get lastDurableNumber(): number {
+    return this.#lastDurableNumber;
   }
 
   /** Takes a group whose keys are registered as pending. */
@@ -163,6 +166,7 @@ export class UpdatePipeline {
     }
     for (const execution of dirty) execution.flush();
     for (const { hosted } of commit.totals) this.#parts.onCommitted(hosted);
+    this.#lastDurableNumber = commit.number;
     step?.done(undefined);
     this.#pump();
   }
@@ -196,14 +200,14 @@ export class UpdatePipeline {
   #completeFailed(commit: Commit, step: SystemStep | undefined, error: BigMapError): void {
     this.#underWay--;
     this.#fail(error);
-    const unknown = new BigMapError("STORAGE_FAILED", `The update could not be written: ${error.message}`, { cause: error });
+    const failed = new BigMapError(error.code, `The update could not be written: ${error.message}`, { retry: error.retry, cause: error });
     for (let i = 0; i < commit.keys.length; i++) {
       const execution = commit.executions[i] as BatchExecution;
-      execution.addError(commit.indexes[i] as number, unknown);
+      execution.addError(commit.indexes[i] as number, failed);
       execution.flush();
       this.#release(commit, i);
     }
-    step?.done(unknown);
+    step?.done(failed);
     this.#pump();
   }
 

@@ -13,6 +13,7 @@ import { compareTokens, type Token } from "../ring/token.js";
 import { CanisterSplitter } from "./canister-splitter.js";
 import { IdAllocator } from "./id-allocator.js";
 import { MapCatalog, mapRecordOf } from "./map-catalog.js";
+import { clearMap } from "./map-clearer.js";
 import { OperatorRunner } from "./operator-runner.js";
 import { ReplicaHosts } from "./replica-hosts.js";
 import { mapRingOf, watchMapRing } from "./ring-watch.js";
@@ -36,6 +37,7 @@ export interface RouterOptions {
  * is on the path of a read or a write, and all its state is in the meta store: another may take over at any moment.
  */
 export class RouterCanister implements RouterBackend, MapRegistry {
+  readonly #clock: Clock;
   readonly #view: RecordView;
   readonly #hosts: ReplicaHosts;
   readonly #catalog: MapCatalog;
@@ -45,6 +47,7 @@ export class RouterCanister implements RouterBackend, MapRegistry {
   private constructor(options: RouterOptions, view: RecordView) {
     const { meta, clock, random, logger, defaults, faults } = options;
     const allocator = new IdAllocator(meta);
+    this.#clock = clock;
     this.#view = view;
     const hosts = (this.#hosts = new ReplicaHosts(options.hosts));
     this.#catalog = new MapCatalog({ meta, view, allocator, hosts, logger, defaults, faults });
@@ -85,6 +88,11 @@ export class RouterCanister implements RouterBackend, MapRegistry {
 
   dropMap(map: string): Promise<void> {
     return this.#catalog.dropMap(map);
+  }
+
+  /** Deletes every entry that was there when the call began; resolves to how many there were. Errors: MAP_NOT_FOUND, CANISTER_BUSY. */
+  clearMap(map: string): Promise<number> {
+    return clearMap(map, this.#view, this.#hosts, this.#clock);
   }
 
   async getRing(map: string): Promise<MapRing> {

@@ -46,7 +46,7 @@ const embeddedSessionId = 1;
 /** A connection that closes its node. */
 class OwningConnection extends LocalConnection {
   constructor(private readonly node: Node) {
-    super(node.replica, node.router);
+    super(node.replica, node.router, node.links);
   }
 
   override close(): Promise<void> {

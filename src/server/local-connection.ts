@@ -3,16 +3,18 @@ import { BigMapError } from "../base/errors.js";
 import type { CanisterId, SessionId } from "../base/ids.js";
 import type { OperationBatch, ResultSink } from "../base/operation-batch.js";
 import type { Connection } from "../client/connection.js";
+import type { ReplicaLinks } from "./replica-links.js";
 import type { Replica } from "../replica/replica.js";
-import type { CanisterSplit, MapRing, RouterBackend, Topology } from "../ring/topology.js";
+import type { RouterCanister } from "../router/router.js";
+import type { CanisterSplit, MapRing, Topology } from "../ring/topology.js";
 import type { Token } from "../ring/token.js";
-import type { MapRegistry } from "../meta/map-registry.js";
 
 /** The map API's connection to a replica and a router canister in this process. Also what the gRPC services serve. */
 export class LocalConnection implements Connection {
   constructor(
     private readonly replica: Replica,
-    private readonly router: RouterBackend & MapRegistry,
+    private readonly router: RouterCanister,
+    private readonly links: ReplicaLinks,
   ) {}
 
   submit(batch: OperationBatch, sessionId: SessionId, sink: ResultSink): void {
@@ -32,7 +34,7 @@ export class LocalConnection implements Connection {
   }
 
   clear(map: string): Promise<number> {
-    return this.replica.clear(map);
+    return this.router.clearMap(map);
   }
 
   async stats(map: string): Promise<MapStatistics> {
@@ -47,8 +49,7 @@ export class LocalConnection implements Connection {
 
   async scanPage(request: ScanPageRequest): Promise<ScanPage> {
     const page = await this.replica.scanPage(request);
-    if (page === undefined) throw new BigMapError("NOT_OWNER", "The cursor lies in a canister of another replica");
-    return page;
+    return "entries" in page ? page : this.links.scanPage(request, page.ownerAddress);
   }
 
   getRing(map: string): Promise<MapRing> {

@@ -1,5 +1,4 @@
 import { systemClock, type Clock } from "../base/clock.js";
-import { BigMapError } from "../base/errors.js";
 import { noFaults, type FaultPoints } from "../base/fault-points.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
@@ -7,7 +6,6 @@ import { systemRandom } from "../base/random.js";
 import { EmbeddedMetaStore } from "../meta/embedded-meta-store.js";
 import { RecordView } from "../meta/record-view.js";
 import { registerReplica } from "../meta/replica-registration.js";
-import type { Forwarder } from "../replica/dispatcher.js";
 import { Replica } from "../replica/replica.js";
 import { RouterCanister } from "../router/router.js";
 import { openDataFolder } from "../storage/data-folder.js";
@@ -15,6 +13,7 @@ import type { StorageEngine } from "../storage/storage-engine.js";
 import { assertConfig, divideMemory, type NodeConfig } from "./config.js";
 import { DiskGuard } from "./disk-guard.js";
 import { LocalConnection } from "./local-connection.js";
+import { ReplicaLinks } from "./replica-links.js";
 
 /** The one replica of an embedded installation. */
 export const embeddedReplicaId = "replica-1";
@@ -37,6 +36,7 @@ export class Node {
     private readonly view: RecordView,
     private readonly engine: StorageEngine,
     private readonly disk: DiskGuard,
+    readonly links: ReplicaLinks,
   ) {}
 
   /**
@@ -61,9 +61,10 @@ export class Node {
     const view = await RecordView.open(meta, clock);
     const disk = new DiskGuard(options.engine === undefined ? config.dataDir : undefined, clock, logger);
     await disk.measure();
+    const links = new ReplicaLinks(logger);
     const replica: Replica = await Replica.open({
       replicaId: embeddedReplicaId, engine, durability: config.durability, meta, view, clock, logger, faults, cacheBytes,
-      forwarder: noForwarder,
+      forwarder: links,
       ensureMap: (map) => router.ensureMap(map),
       diskIsFull: () => disk.isFull,
     });
@@ -74,7 +75,7 @@ export class Node {
     } as const;
     const router = await RouterCanister.start({ meta, hosts: [replica], clock, random: systemRandom, logger, defaults, faults });
     disk.start();
-    return new Node(replica, router, new LocalConnection(replica, router), meta, view, engine, disk);
+    return new Node(replica, router, new LocalConnection(replica, router, links), meta, view, engine, disk, links);
   }
 
   /** Notes where the replica is reached, so that rings can name it. */
@@ -86,17 +87,10 @@ export class Node {
   async close(): Promise<void> {
     this.disk.stop();
     await this.router.stop();
+    await this.links.close();
     await this.replica.stop();
     this.view.close();
     await this.meta.close();
     await this.engine.close();
   }
 }
-
-/** With one replica every key is here. */
-const noForwarder: Forwarder = {
-  forward(execution, indexes) {
-    for (const index of indexes) execution.addError(index, new BigMapError("INTERNAL", "A key belongs to a replica that is not there"));
-    execution.flush();
-  },
-};

@@ -1,6 +1,6 @@
 import { BigMapError } from "../../src/base/errors.js";
 import type { CanisterId, MapId, ReplicaId } from "../../src/base/ids.js";
-import type { CanisterHost, SplitRequest, SplitResult } from "../../src/canister/canister-host.js";
+import type { CanisterHost, ClearResult, SplitRequest, SplitResult } from "../../src/canister/canister-host.js";
 import type { Revised } from "../../src/meta/map-ring.js";
 import type { MetaStore, MetaTransaction } from "../../src/meta/meta-store.js";
 import { decodeCanisterRecord, encodeCanisterRecord } from "../../src/meta/record-codec.js";
@@ -92,6 +92,14 @@ export class FakeHost implements CanisterHost {
     this.#entries = this.#entries.filter((entry) => !gone.has(entry));
     this.#open.delete(canisterId);
     this.deleted.push(canisterId);
+  }
+
+  async clearCanister(canisterId: CanisterId): Promise<ClearResult> {
+    if (this.#frozen.has(canisterId)) throw new BigMapError("CANISTER_BUSY", "Frozen already");
+    const { mapId, range } = this.#known(canisterId).record;
+    const gone = new Set(this.#entriesIn(mapId, range));
+    this.#entries = this.#entries.filter((entry) => !gone.has(entry));
+    return Promise.resolve({ deletedEntries: gone.size, range });
   }
 
   async splitCanister(request: SplitRequest): Promise<SplitResult> {

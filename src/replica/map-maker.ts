@@ -1,0 +1,66 @@
+import { BigMapError } from "../base/errors.js";
+import { isMapName } from "../base/limits.js";
+import { isUpdate } from "../base/operation-batch.js";
+import type { BatchExecution } from "./batch-execution.js";
+
+interface WaitingOperations {
+  readonly execution: BatchExecution;
+  readonly indexes: readonly number[];
+}
+
+/**
+ * Operations on maps that are not there. A map comes into being with its first write; everything that is asked of it from
+ * that write on waits until it is there and then goes its way in order. A query before any write is MAP_NOT_FOUND.
+ */
+export class MapMaker {
+  readonly #waiting = new Map<string, WaitingOperations[]>();
+
+  constructor(
+    private readonly ensureMap: (map: string) => Promise<unknown>,
+    /** Answers false where the map is still not there. */
+    private readonly dispatch: (execution: BatchExecution, indexes: readonly number[]) => boolean,
+  ) {}
+
+  /** Whether operations on this map wait for it. */
+  isMaking(map: string): boolean {
+    return this.#waiting.size > 0 && this.#waiting.has(map);
+  }
+
+  take(execution: BatchExecution, indexes: readonly number[]): void {
+    const { batch } = execution;
+    const waiting = this.#waiting.get(batch.map);
+    if (waiting !== undefined) {
+      waiting.push({ execution, indexes });
+      return;
+    }
+    const first = isMapName(batch.map) ? indexes.findIndex((index) => isUpdate(batch.operations[index] as number)) : -1;
+    const refused = first < 0 ? indexes : indexes.slice(0, first);
+    refuse({ execution, indexes: refused }, notFound(batch.map));
+    if (first < 0) return;
+    this.#waiting.set(batch.map, [{ execution, indexes: indexes.slice(first) }]);
+    this.ensureMap(batch.map).then(
+      () => this.#release(batch.map, undefined),
+      (error: unknown) => this.#release(batch.map, BigMapError.from(error)),
+    );
+  }
+
+  #release(map: string, failure: BigMapError | undefined): void {
+    const waiting = this.#waiting.get(map) ?? [];
+    this.#waiting.delete(map);
+    for (const operations of waiting) {
+      if (failure !== undefined) refuse(operations, failure);
+      // Dropped again before its first write could be carried out.
+      else if (!this.dispatch(operations.execution, operations.indexes)) refuse(operations, notFound(map));
+    }
+  }
+}
+
+function refuse({ execution, indexes }: WaitingOperations, error: BigMapError): void {
+  for (const index of indexes) execution.addError(index, error);
+  execution.flush();
+}
+
+function notFound(map: string): BigMapError {
+  if (isMapName(map)) return new BigMapError("MAP_NOT_FOUND", `There is no map "${map}"`);
+  return new BigMapError("MAP_NAME_INVALID", "This is not a name that a map may have");
+}
