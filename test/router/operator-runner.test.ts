@@ -62,8 +62,8 @@ describe("automatic splits", () => {
     assert.equal(host.splitsUnderWay, 4);
     assert.deepEqual(host.splitAttempts, [8, 7, 6, 5]);
     open();
-    await settle();
-    await tested.clock.advanceAndSettle(3_000);
+    // No time passes: what the bound held back begins when others end.
+    for (let i = 0; i < 10; i++) await settle();
     assert.deepEqual(host.splitAttempts.slice(0, 8).sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert.ok(sizes(tested).every((bytes) => bytes < 750));
     await router.stop();
