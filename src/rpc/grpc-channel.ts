@@ -52,6 +52,9 @@ export class GrpcChannel {
     for (;;) {
       if (this.#closed) throw new BigMapError("CLOSED", `The connection to ${this.address} was closed`);
       if (options.signal?.aborted === true) throw cancelled(options.signal);
+      if ((options.deadlineMs ?? Infinity) <= this.#clock.monotonicMs()) {
+        throw new BigMapError("DEADLINE_EXCEEDED", "The call was not sent before its deadline");
+      }
       const state = this.#client.getChannel().getConnectivityState(true);
       if (state === grpc.connectivityState.READY) return;
       if (state === grpc.connectivityState.TRANSIENT_FAILURE) throw new BigMapError("UNAVAILABLE", `Cannot connect to ${this.address}`);
