@@ -38,7 +38,7 @@ class RingWatcher {
   readonly #map: string;
   readonly #terminal: Pick<Terminal, "clock" | "signal">;
   #wake = new AbortController();
-  #failure: unknown;
+  #failure: Error | undefined;
   /** Something changed that nobody has looked at yet. */
   #dirty = false;
 
@@ -56,7 +56,7 @@ class RingWatcher {
         this.#wakeUp();
       }
     } catch (error) {
-      if (!this.#terminal.signal.aborted) this.#failure = error;
+      if (!this.#terminal.signal.aborted) this.#failure = error as Error;
       this.#wakeUp();
     }
   }

@@ -74,8 +74,10 @@ export function wantsColor(terminal: Terminal): boolean {
 function outputError(error: Error): Error {
   const code = (error as NodeJS.ErrnoException).code;
   const closed = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_WRITE_AFTER_END";
-  return closed ? new OutputClosed() : new BigMapError("INTERNAL", `Cannot write the output: ${error.message}`, {
-    cause: error,
-    hint: "Check that there is room and permission where the output goes.",
-  });
+  return closed
+    ? new OutputClosed()
+    : new BigMapError("INTERNAL", `Cannot write the output: ${error.message}`, {
+        cause: error,
+        hint: "Check that there is room and permission where the output goes.",
+      });
 }

@@ -11,7 +11,15 @@ import { Recorder } from "../../src/cli/bench/recorder.js";
 import { Records } from "../../src/cli/bench/records.js";
 import { comparisonLines, latencyText, runLines } from "../../src/cli/bench/report.js";
 import type { BenchRoad } from "../../src/cli/bench/road.js";
-import { latestChooser, scrambledZipfianChooser, uniformChooser, zeta, zipfianRanks, zipfianTheta, type RecordChooser } from "../../src/cli/bench/zipfian.js";
+import {
+  latestChooser,
+  scrambledZipfianChooser,
+  uniformChooser,
+  zeta,
+  zipfianRanks,
+  zipfianTheta,
+  type RecordChooser,
+} from "../../src/cli/bench/zipfian.js";
 import type { Clock } from "../../src/base/clock.js";
 
 function countsOf(chooser: RecordChooser, records: number, draws: number): number[] {
@@ -29,7 +37,12 @@ describe("choosing records", () => {
     const draws = 400_000;
     const counts = countsOf(zipfianRanks(seededRandom(1), 1_000, zeta(1_000)), 1_000, draws);
     // The first two ranks are exact in Gray's method, the others an approximation of the sum by an integral.
-    for (const [rank, tolerance] of [[0, 0.02], [1, 0.02], [9, 0.15], [99, 0.15]] as const) {
+    for (const [rank, tolerance] of [
+      [0, 0.02],
+      [1, 0.02],
+      [9, 0.15],
+      [99, 0.15],
+    ] as const) {
       const expected = draws / (rank + 1) ** zipfianTheta / zeta(1_000);
       const seen = rank < 9 ? (counts[rank] ?? 0) : counts.slice(rank - 4, rank + 5).reduce((sum, count) => sum + count, 0) / 9;
       assert.ok(Math.abs(seen / expected - 1) < tolerance, `rank ${rank}: ${seen} instead of ${expected}`);
@@ -42,7 +55,11 @@ describe("choosing records", () => {
     const sorted = [...counts].sort((a, b) => b - a);
     // YCSB: the most popular of 10^10 ranks has 1 / 26.469 of the draws.
     assert.ok(Math.abs((sorted[0] ?? 0) / draws - 1 / 26.469) < 0.004, String(sorted[0]));
-    const hottest = counts.map((count, record) => ({ count, record })).sort((a, b) => b.count - a.count).slice(0, 10).map(({ record }) => record);
+    const hottest = counts
+      .map((count, record) => ({ count, record }))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, 10)
+      .map(({ record }) => record);
     assert.ok(Math.max(...hottest) > 5_000 && Math.min(...hottest) < 5_000, hottest.join());
   });
 
@@ -54,14 +71,22 @@ describe("choosing records", () => {
     const even = countsOf(uniformChooser(seededRandom(3), 100), 100, 100_000);
     assert.ok(Math.min(...even) > 850 && Math.max(...even) < 1_150);
     const log = new RecordLog(100);
-    const latest = countsOf(latestChooser(seededRandom(4), () => log.present), 100, 100_000);
+    const latest = countsOf(
+      latestChooser(seededRandom(4), () => log.present),
+      100,
+      100_000,
+    );
     assert.equal(latest.indexOf(Math.max(...latest)), 99);
   });
 
   test("every chooser stays within any number of records, and repeats with its seed", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), fc.integer(), (records, seed) => {
-        for (const make of [uniformChooser, scrambledZipfianChooser, (random: ReturnType<typeof seededRandom>, n: number) => latestChooser(random, () => n)]) {
+        for (const make of [
+          uniformChooser,
+          scrambledZipfianChooser,
+          (random: ReturnType<typeof seededRandom>, n: number) => latestChooser(random, () => n),
+        ]) {
           const draw = (): number[] => {
             const chooser = make(seededRandom(seed), records);
             return Array.from({ length: 50 }, () => chooser());
@@ -78,7 +103,10 @@ describe("choosing records", () => {
 
 describe("mixes", () => {
   test("shares are scaled to 1, and a kind without a share counts as 1", () => {
-    assert.deepEqual(parseMix("get=3, put=1"), [{ kind: "get", share: 0.75 }, { kind: "put", share: 0.25 }]);
+    assert.deepEqual(parseMix("get=3, put=1"), [
+      { kind: "get", share: 0.75 },
+      { kind: "put", share: 0.25 },
+    ]);
     assert.equal(formatMix(parseMix("get,put")), "get=0.5,put=0.5");
     assert.equal(formatMix(parseMix("get=1,put=0")), "get=1");
   });
@@ -94,7 +122,11 @@ describe("mixes", () => {
       const kind = choose();
       drawn[kind] = (drawn[kind] ?? 0) + 1;
     }
-    for (const [kind, share] of [["get", 0.7], ["put", 0.2], ["delete", 0.1]] as const) {
+    for (const [kind, share] of [
+      ["get", 0.7],
+      ["put", 0.2],
+      ["delete", 0.1],
+    ] as const) {
       assert.ok(Math.abs((drawn[kind] ?? 0) / 100_000 - share) < 0.01, kind);
     }
   });
@@ -107,23 +139,32 @@ describe("mixes", () => {
 describe("records", () => {
   test("a value is recognized, and every other value, cut or altered, is not", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1_000 }), fc.integer({ min: 0, max: 2 ** 40 }), fc.integer({ min: 0, max: 2 ** 40 }), fc.nat(), (size, record, other, place) => {
-        const records = new Records(size);
-        const value = records.valueOf(record);
-        assert.ok(records.isValueOf(record, value));
-        if (size >= 8 && record !== other) assert.ok(!records.isValueOf(other, value));
-        if (size === 0) return;
-        assert.ok(!records.isValueOf(record, value.subarray(1)));
-        value[place % size] = (value[place % size] ?? 0) ^ 1;
-        assert.ok(!records.isValueOf(record, value));
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 1_000 }),
+        fc.integer({ min: 0, max: 2 ** 40 }),
+        fc.integer({ min: 0, max: 2 ** 40 }),
+        fc.nat(),
+        (size, record, other, place) => {
+          const records = new Records(size);
+          const value = records.valueOf(record);
+          assert.ok(records.isValueOf(record, value));
+          if (size >= 8 && record !== other) assert.ok(!records.isValueOf(other, value));
+          if (size === 0) return;
+          assert.ok(!records.isValueOf(record, value.subarray(1)));
+          value[place % size] = (value[place % size] ?? 0) ^ 1;
+          assert.ok(!records.isValueOf(record, value));
+        },
+      ),
       { seed: 32, numRuns: 25 },
     );
   });
 
   test("keys of a record are the same each time and differ between records", () => {
     const records = new Records(10);
-    assert.deepEqual([records.keyOf(7), records.keyOf(7), records.keyOf(2_000_000)], ["user000000000007", "user000000000007", "user000002000000"]);
+    assert.deepEqual(
+      [records.keyOf(7), records.keyOf(7), records.keyOf(2_000_000)],
+      ["user000000000007", "user000000000007", "user000002000000"],
+    );
   });
 
   test("inserted records are there when all before them are", () => {
@@ -175,14 +216,25 @@ class MapRoad implements BenchRoad {
 
 describe("the load generator", () => {
   const records = new Records(50);
-  const plan = (change: Partial<RunPlan>): RunPlan => ({ mix: parseMix("get"), distribution: "uniform", callers: 8, durationMs: 2_000, mustFind: true, ...change });
+  const plan = (change: Partial<RunPlan>): RunPlan => ({
+    mix: parseMix("get"),
+    distribution: "uniform",
+    callers: 8,
+    durationMs: 2_000,
+    mustFind: true,
+    ...change,
+  });
   const loaded = (count: number): MapRoad => {
     const road = new MapRoad();
     for (let i = 0; i < count; i++) road.stored.set(records.keyOf(i), records.valueOf(i));
     return road;
   };
   const optionsFor = (count: number) => ({
-    clock: tickingClock(), random: seededRandom(6), records, log: new RecordLog(count), signal: new AbortController().signal,
+    clock: tickingClock(),
+    random: seededRandom(6),
+    records,
+    log: new RecordLog(count),
+    signal: new AbortController().signal,
   });
 
   test("each caller awaits one operation at a time, and every kind is measured", async () => {
@@ -191,7 +243,10 @@ describe("the load generator", () => {
     assert.ok(road.mostInFlight <= 8 && road.mostInFlight > 1);
     assert.deepEqual(Object.keys(figures.kinds).sort(), ["get", "has", "insert", "put", "rmw", "scan"]);
     assert.deepEqual([figures.wrong, figures.misses, figures.errors], [0, 0, {}]);
-    assert.equal(Object.values(figures.kinds).reduce((sum, kind) => sum + kind.operations, 0), figures.operations);
+    assert.equal(
+      Object.values(figures.kinds).reduce((sum, kind) => sum + kind.operations, 0),
+      figures.operations,
+    );
     assert.ok(road.stored.size > 100);
   });
 
@@ -226,9 +281,15 @@ describe("the load generator", () => {
     });
     assert.deepEqual(turns.slice(0, 4), ["unary get", "pipe get", "unary put", "pipe put"]);
     assert.equal(turns.length, 12);
-    assert.deepEqual(comparison.rows.map(({ kind, road, ratio }) => [kind, road, ratio]), [
-      ["get", "unary", 1], ["get", "pipe", 15], ["put", "unary", 0.5], ["put", "pipe", 7],
-    ]);
+    assert.deepEqual(
+      comparison.rows.map(({ kind, road, ratio }) => [kind, road, ratio]),
+      [
+        ["get", "unary", 1],
+        ["get", "pipe", 15],
+        ["put", "unary", 0.5],
+        ["put", "pipe", 7],
+      ],
+    );
     assert.match(comparisonLines(comparison)[0] ?? "", /x unary get/);
     assert.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3])], [2, 2.5]);
   });
@@ -239,6 +300,9 @@ describe("the load generator", () => {
     const kind = recorder.figures(1_000, 0.5).kinds.get;
     assert.ok(kind !== undefined);
     assert.deepEqual([Math.round(kind.p50Us), Math.round(kind.p99Us), Math.round(kind.maxUs)], [500, 990, 1000]);
-    assert.deepEqual([latencyText(3.14159), latencyText(999), latencyText(1_250), latencyText(2_100_000)], ["3.1 µs", "999 µs", "1.25 ms", "2.10 s"]);
+    assert.deepEqual(
+      [latencyText(3.14159), latencyText(999), latencyText(1_250), latencyText(2_100_000)],
+      ["3.1 µs", "999 µs", "1.25 ms", "2.10 s"],
+    );
   });
 });

@@ -18,7 +18,11 @@ export class CommandLine {
   readonly connection = new MemoryConnection();
 
   /** `stdin` is what the command can read there. */
-  async run(args: readonly string[], stdin: string | Uint8Array = "", signal: AbortSignal = new AbortController().signal): Promise<CommandResult> {
+  async run(
+    args: readonly string[],
+    stdin: string | Uint8Array = "",
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<CommandResult> {
     const stdout = new Collected();
     const stderr = new Collected();
     const terminal: Terminal = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env: {}, clock: systemClock, signal };

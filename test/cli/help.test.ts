@@ -4,7 +4,21 @@ import { exitCodeHelp } from "../../src/cli/exit-codes.js";
 import { CommandLine } from "./command-line.js";
 
 const verbs = [
-  "start", "put", "get", "delete", "scan", "import", "export", "maps", "create", "clear", "drop", "stats", "ring", "split", "bench",
+  "start",
+  "put",
+  "get",
+  "delete",
+  "scan",
+  "import",
+  "export",
+  "maps",
+  "create",
+  "clear",
+  "drop",
+  "stats",
+  "ring",
+  "split",
+  "bench",
 ];
 
 describe("help", () => {
@@ -32,11 +46,26 @@ describe("help", () => {
 
 describe("a wrong command line", () => {
   const wrong: readonly (readonly string[])[] = [
-    [], ["nosuch"], ["get"], ["get", "users"], ["get", "users", "a", "b"], ["get", "users", "a", "--nosuch"], ["put", "m", "k", "v", "--if-version", "x"],
-    ["put", "m", "k", "v", "--if-absent", "--if-version", "1"], ["get", "m", "k", "--hex", "--base64"], ["scan", "m", "--limit", "0"],
-    ["import", "m", "--format", "xml"], ["import", "m", "--value", "v", "--whole-row"], ["bench", "--mix", "nosuch=1"], ["bench", "--duration", "10"],
-    ["bench", "--workload", "e"], ["bench", "--value-bytes", "2MiB"], ["create", "m", "--canister-cap", "big"], ["stats", "--endpoint", "nowhere"],
-    ["start", "--durability", "never"], ["start", "--listen", "7400"],
+    [],
+    ["nosuch"],
+    ["get"],
+    ["get", "users"],
+    ["get", "users", "a", "b"],
+    ["get", "users", "a", "--nosuch"],
+    ["put", "m", "k", "v", "--if-version", "x"],
+    ["put", "m", "k", "v", "--if-absent", "--if-version", "1"],
+    ["get", "m", "k", "--hex", "--base64"],
+    ["scan", "m", "--limit", "0"],
+    ["import", "m", "--format", "xml"],
+    ["import", "m", "--value", "v", "--whole-row"],
+    ["bench", "--mix", "nosuch=1"],
+    ["bench", "--duration", "10"],
+    ["bench", "--workload", "e"],
+    ["bench", "--value-bytes", "2MiB"],
+    ["create", "m", "--canister-cap", "big"],
+    ["stats", "--endpoint", "nowhere"],
+    ["start", "--durability", "never"],
+    ["start", "--listen", "7400"],
   ];
   for (const args of wrong) {
     test(`"bigmap ${args.join(" ")}" exits with 2 and says why on stderr`, async () => {

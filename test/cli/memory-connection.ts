@@ -2,7 +2,16 @@ import { startsWithBytes } from "../../src/base/bytes.js";
 import { BigMapError } from "../../src/base/errors.js";
 import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
 import {
-  conditionOf, keyOf, kindOf, operationCondition, operationKind, ResultBatchBuilder, resultStatus, valueOf, type OperationBatch, type ResultSink,
+  conditionOf,
+  keyOf,
+  kindOf,
+  operationCondition,
+  operationKind,
+  ResultBatchBuilder,
+  resultStatus,
+  valueOf,
+  type OperationBatch,
+  type ResultSink,
 } from "../../src/base/operation-batch.js";
 import type { SessionId } from "../../src/base/ids.js";
 import type { Connection } from "../../src/client/connection.js";
@@ -79,7 +88,10 @@ export class MemoryConnection implements Connection {
 
   async getRing(map: string): Promise<MapRing> {
     const { description, canisters, ringVersion } = this.#find(map);
-    const ring = new Ring(ringVersion, canisters.map((canister) => ({ ...canister, replicaId: "replica-1" })));
+    const ring = new Ring(
+      ringVersion,
+      canisters.map((canister) => ({ ...canister, replicaId: "replica-1" })),
+    );
     return { map, mapId: description.mapId, ring, replicas: [{ replicaId: "replica-1", address: "127.0.0.1:7400" }] };
   }
 
@@ -127,7 +139,8 @@ export class MemoryConnection implements Connection {
     const kind = kindOf(operation);
     try {
       if (this.failure !== undefined) throw this.failure;
-      const entries = kind === operationKind.put ? (this.#maps.get(batch.map) ?? this.#make(batch.map, {})).entries : this.#find(batch.map).entries;
+      const entries =
+        kind === operationKind.put ? (this.#maps.get(batch.map) ?? this.#make(batch.map, {})).entries : this.#find(batch.map).entries;
       const key = Uint8Array.from(keyOf(batch, index));
       const name = Buffer.from(key).toString("latin1");
       const found = entries.get(name);
@@ -166,7 +179,10 @@ export class MemoryConnection implements Connection {
 }
 
 function assertCondition(condition: number, ifVersion: number, found: StoredEntry | undefined): void {
-  const holds = condition === operationCondition.ifAbsent ? found === undefined : condition !== operationCondition.ifVersion || found?.version === ifVersion;
+  const holds =
+    condition === operationCondition.ifAbsent
+      ? found === undefined
+      : condition !== operationCondition.ifVersion || found?.version === ifVersion;
   if (!holds) throw new BigMapError("CONDITION_FAILED", "The condition does not hold", { currentVersion: found?.version ?? 0 });
 }
 
@@ -177,8 +193,17 @@ function statusOf(stored: StoredMap, canister: { readonly canisterId: number; re
     return rangeContains(canister.range, token.high, token.low);
   });
   return {
-    ...canister, ...sizeOf(own), map, mapId, epoch: 1, replicaId: "replica-1", state: "serving", capBytes: settings.canisterCapBytes,
-    sequence: own.length, unsplittable: false, writesWaiting: false,
+    ...canister,
+    ...sizeOf(own),
+    map,
+    mapId,
+    epoch: 1,
+    replicaId: "replica-1",
+    state: "serving",
+    capBytes: settings.canisterCapBytes,
+    sequence: own.length,
+    unsplittable: false,
+    writesWaiting: false,
   };
 }
 

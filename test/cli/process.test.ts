@@ -32,13 +32,30 @@ async function run(args: readonly string[], stdin = ""): Promise<Ended> {
 }
 
 async function ended(child: Child): Promise<Ended> {
-  const [stdout, stderr, [exitCode]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close") as Promise<[number | null]>]);
+  const [stdout, stderr, [exitCode]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close") as Promise<[number | null]>,
+  ]);
   return { exitCode, stdout, stderr };
 }
 
 /** A server as a process of its own, on a free port. */
 async function startServerProcess(dataDir: string): Promise<{ child: Child; endpoint: string }> {
-  const child = start(["start", "--json", "--data", dataDir, "--listen", "127.0.0.1:0", "--canister-cap", "1MiB", "--memory", "64MiB", "--log-level", "silent"]);
+  const child = start([
+    "start",
+    "--json",
+    "--data",
+    dataDir,
+    "--listen",
+    "127.0.0.1:0",
+    "--canister-cap",
+    "1MiB",
+    "--memory",
+    "64MiB",
+    "--log-level",
+    "silent",
+  ]);
   child.stderr.resume();
   for await (const line of createInterface({ input: child.stdout })) {
     return { child, endpoint: (JSON.parse(line) as { address: string }).address };
@@ -72,7 +89,9 @@ describe("the command as a process, against a server", () => {
   test("imports from stdin, splits, draws the ring, and exports what it imported", async () => {
     const rows = Array.from({ length: 2_000 }, (_, i) => JSON.stringify({ key: `k${i}`, value: `v${i}` }));
     assert.equal((await bigmap(["import", "many", "--quiet"], rows.join("\n"))).exitCode, 0);
-    const { maps } = JSON.parse((await bigmap(["stats", "many", "--json"])).stdout) as { maps: { entries: number; canisters: { canisterId: number }[] }[] };
+    const { maps } = JSON.parse((await bigmap(["stats", "many", "--json"])).stdout) as {
+      maps: { entries: number; canisters: { canisterId: number }[] }[];
+    };
     assert.equal(maps[0]?.entries, 2_000);
     assert.equal((await bigmap(["split", String(maps[0]?.canisters[0]?.canisterId)])).exitCode, 0);
     assert.match((await bigmap(["ring", "many"])).stdout, /^many: 5 canisters of 1 MiB · 2,000 entries/);
@@ -88,8 +107,13 @@ describe("the command as a process, against a server", () => {
     assert.deepEqual([figures["wrong"], figures["errors"], settings["distribution"], settings["callers"]], [0, {}, "zipfian", 16]);
     assert.ok((figures["operations"] as number) > 16);
     const both = await bigmap([...args, "--road", "both", "--mix", "get,put", "--rounds", "2"]);
-    const { comparison } = JSON.parse(both.stdout) as { comparison: { rows: { kind: string; road: string; ratio: number; rounds: { wrong: number }[] }[] } };
-    assert.deepEqual(comparison.rows.map(({ kind, road }) => `${kind} ${road}`), ["get unary", "get pipe", "put unary", "put pipe"]);
+    const { comparison } = JSON.parse(both.stdout) as {
+      comparison: { rows: { kind: string; road: string; ratio: number; rounds: { wrong: number }[] }[] };
+    };
+    assert.deepEqual(
+      comparison.rows.map(({ kind, road }) => `${kind} ${road}`),
+      ["get unary", "get pipe", "put unary", "put pipe"],
+    );
     assert.ok(comparison.rows.every(({ ratio, rounds }) => ratio > 0 && rounds.length === 2 && rounds.every(({ wrong }) => wrong === 0)));
   });
 

@@ -13,8 +13,20 @@ const mib = 2 ** 20;
 function viewOf(fills: readonly number[], change: Partial<CanisterStatus> = {}): RingView {
   const ranges = evenRanges(fills.length);
   const canisters = fills.map((fill, i): CanisterStatus => ({
-    canisterId: i + 1, mapId: 1, map: "users", range: ranges[i] as CanisterStatus["range"], epoch: 1, replicaId: "replica-1", state: "serving",
-    entries: Math.round(fill * 10_000), bytes: Math.round(fill * 4 * mib), capBytes: 4 * mib, sequence: 1, unsplittable: false, writesWaiting: false, ...change,
+    canisterId: i + 1,
+    mapId: 1,
+    map: "users",
+    range: ranges[i] as CanisterStatus["range"],
+    epoch: 1,
+    replicaId: "replica-1",
+    state: "serving",
+    entries: Math.round(fill * 10_000),
+    bytes: Math.round(fill * 4 * mib),
+    capBytes: 4 * mib,
+    sequence: 1,
+    unsplittable: false,
+    writesWaiting: false,
+    ...change,
   }));
   return { map: "users", ringVersion: 7, canisters };
 }
@@ -63,7 +75,10 @@ describe("the drawing of a ring", () => {
 
   test("paints a canister that is due for a split yellow, and one at its cap red", () => {
     const lines = drawRing(viewOf([0.5, 0.8, 0.97]), { width: 120, maxRows: 5, paint: ansiPaint });
-    assert.deepEqual(lines.slice(-3).map((line) => /\u001b\[(\d+)m/.exec(line)?.[1]), ["32", "33", "31"]);
+    assert.deepEqual(
+      lines.slice(-3).map((line) => /\u001b\[(\d+)m/.exec(line)?.[1]),
+      ["32", "33", "31"],
+    );
   });
 
   test("a map without canisters is said to have none", () => {

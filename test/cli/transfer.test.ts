@@ -20,20 +20,26 @@ const awkward = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }).map((text) => Buffer.from(text)),
   fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
   fc.json().map((text) => Buffer.from(text)),
-  fc.array(fc.constantFrom('"', ",", "\t", "\n", "\r", "\r\n", " ", "a", "\uFEFF", "\\", "{", "[", "\u2028", "\0"), { maxLength: 12 }).map((parts) => Buffer.from(parts.join(""))),
+  fc
+    .array(fc.constantFrom('"', ",", "\t", "\n", "\r", "\r\n", " ", "a", "\uFEFF", "\\", "{", "[", "\u2028", "\0"), { maxLength: 12 })
+    .map((parts) => Buffer.from(parts.join(""))),
 );
 const entries = fc.array(fc.record({ key: awkward.filter((bytes) => bytes.length > 0), value: awkward }), { maxLength: 30 });
 
 async function readBack(format: FileFormat, text: string, chunkBytes: number, mapping = plain): Promise<ReadRow[]> {
   const bytes = Buffer.from(text);
-  const chunks = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, i) => bytes.subarray(i * chunkBytes, (i + 1) * chunkBytes));
+  const chunks = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, i) =>
+    bytes.subarray(i * chunkBytes, (i + 1) * chunkBytes),
+  );
   const rows: ReadRow[] = [];
   for await (const row of formatCodecs[format].read(Readable.from(chunks, { objectMode: false }), mapping)) rows.push(row);
   return rows;
 }
 
 function texts(rows: readonly ReadRow[]): (readonly [string, string] | string)[] {
-  return rows.map(({ entry, error }) => (entry === undefined ? `${error?.code ?? ""}` : [Buffer.from(entry.key).toString(), Buffer.from(entry.value).toString()]));
+  return rows.map(({ entry, error }) =>
+    entry === undefined ? `${error?.code ?? ""}` : [Buffer.from(entry.key).toString(), Buffer.from(entry.value).toString()],
+  );
 }
 
 describe("file formats", () => {
@@ -67,7 +73,10 @@ describe("file formats", () => {
       ["7", '{"id":7,"name":"Ann"}'],
       ["x", '{"id":"x","name":{"first":"Bob"}}'],
     ]);
-    assert.deepEqual(texts(await readBack("ndjson", text, 9, { ...plain, keyField: "id", valueField: "name" })), [["7", "Ann"], ["x", '{"first":"Bob"}']]);
+    assert.deepEqual(texts(await readBack("ndjson", text, 9, { ...plain, keyField: "id", valueField: "name" })), [
+      ["7", "Ann"],
+      ["x", '{"first":"Bob"}'],
+    ]);
   });
 
   test("a row of key and value is an entry, and with --whole-row a value", async () => {
@@ -80,16 +89,32 @@ describe("file formats", () => {
   test("CSV rows become JSON objects with the header's names; a BOM and CRLF do no harm", async () => {
     const rows = await readBack("csv", '\uFEFFcity,people\r\nParis,"2,1 M"\r\n', 5, { ...plain, keyField: "city" });
     assert.deepEqual(texts(rows), [["Paris", '{"city":"Paris","people":"2,1 M"}']]);
-    assert.deepEqual(texts(await readBack("tsv", "city\tpeople\nParis\t2\n", 5, { ...plain, keyField: "city", valueField: "people" })), [["Paris", "2"]]);
+    assert.deepEqual(texts(await readBack("tsv", "city\tpeople\nParis\t2\n", 5, { ...plain, keyField: "city", valueField: "people" })), [
+      ["Paris", "2"],
+    ]);
   });
 
   test("bad rows tell their line and why, and the rows around them are read", async () => {
     const ndjson = await readBack("ndjson", '{"key":"a"}\nnonsense\n[1]\n{"nokey":1}\n{"key":"b"}', 7);
-    assert.deepEqual(ndjson.map(({ lineNumber, error }) => [lineNumber, error?.code]), [
-      [1, undefined], [2, "INVALID_ARGUMENT"], [3, "INVALID_ARGUMENT"], [4, "INVALID_ARGUMENT"], [5, undefined],
-    ]);
+    assert.deepEqual(
+      ndjson.map(({ lineNumber, error }) => [lineNumber, error?.code]),
+      [
+        [1, undefined],
+        [2, "INVALID_ARGUMENT"],
+        [3, "INVALID_ARGUMENT"],
+        [4, "INVALID_ARGUMENT"],
+        [5, undefined],
+      ],
+    );
     const csv = await readBack("csv", "key,value\na,1\nb\nc,3\n", 99);
-    assert.deepEqual(csv.map(({ lineNumber, error }) => [lineNumber, error?.code]), [[2, undefined], [3, "INVALID_ARGUMENT"], [4, undefined]]);
+    assert.deepEqual(
+      csv.map(({ lineNumber, error }) => [lineNumber, error?.code]),
+      [
+        [2, undefined],
+        [3, "INVALID_ARGUMENT"],
+        [4, undefined],
+      ],
+    );
   });
 
   test("base64 that is none, and an unknown encoding, are bad rows", async () => {
@@ -98,22 +123,45 @@ describe("file formats", () => {
   });
 
   test("an endless line is an error, not a full memory", async () => {
-    const endless = Readable.from((function* () { for (let i = 0; i < 40; i++) yield Buffer.alloc(2 ** 20, "x"); })());
-    await assert.rejects(async () => {
-      for await (const _row of formatCodecs.ndjson.read(endless, plain)) assert.fail("there is no row");
-    }, { code: "INVALID_ARGUMENT" });
+    const endless = Readable.from(
+      (function* () {
+        for (let i = 0; i < 40; i++) yield Buffer.alloc(2 ** 20, "x");
+      })(),
+    );
+    await assert.rejects(
+      async () => {
+        for await (const _row of formatCodecs.ndjson.read(endless, plain)) assert.fail("there is no row");
+      },
+      { code: "INVALID_ARGUMENT" },
+    );
   });
 
   test("the end of a file's name decides the format", () => {
-    assert.deepEqual(["a.ndjson", "a.jsonl", "b.CSV", "c.d.tsv", "noend", "x.gz"].map(formatOfPath), ["ndjson", "ndjson", "csv", "tsv", undefined, undefined]);
+    assert.deepEqual(["a.ndjson", "a.jsonl", "b.CSV", "c.d.tsv", "noend", "x.gz"].map(formatOfPath), [
+      "ndjson",
+      "ndjson",
+      "csv",
+      "tsv",
+      undefined,
+      undefined,
+    ]);
   });
 });
 
 describe("loading", () => {
   const options = (change: Partial<LoadOptions> = {}): LoadOptions => ({
-    clock: stillClock, signal: new AbortController().signal, skipBad: false, onBadRow: () => undefined, onProgress: () => undefined, ...change,
+    clock: stillClock,
+    signal: new AbortController().signal,
+    skipBad: false,
+    onBadRow: () => undefined,
+    onProgress: () => undefined,
+    ...change,
   });
-  const row = (lineNumber: number, key: string, value = "v"): ReadRow => ({ lineNumber, entry: { key: Buffer.from(key), value: Buffer.from(value) }, error: undefined });
+  const row = (lineNumber: number, key: string, value = "v"): ReadRow => ({
+    lineNumber,
+    entry: { key: Buffer.from(key), value: Buffer.from(value) },
+    error: undefined,
+  });
   async function* from(rows: Iterable<ReadRow>): AsyncIterable<ReadRow> {
     yield* rows;
   }
@@ -152,7 +200,10 @@ describe("loading", () => {
     const write = async (batch: readonly Entry[]): Promise<(BigMapError | undefined)[]> =>
       batch.map(({ key }) => (key.toString() === "key 700" ? new BigMapError("CANISTER_FULL", "The canister is full") : undefined));
     const rows = Array.from({ length: 2_000 }, (_, i) => row(i + 1, `key ${i}`));
-    await assert.rejects(loadRows(from(rows), write, options({ skipBad: true })), { code: "CANISTER_FULL", message: "Line 701: The canister is full" });
+    await assert.rejects(loadRows(from(rows), write, options({ skipBad: true })), {
+      code: "CANISTER_FULL",
+      message: "Line 701: The canister is full",
+    });
   });
 
   test("rows past the limits are bad rows", async () => {

@@ -10,7 +10,10 @@ import { CommandLine } from "./command-line.js";
 describe("put, get and delete", () => {
   test("a value that was put is printed by get, with a newline", async () => {
     const line = new CommandLine();
-    assert.deepEqual(await line.run(["put", "users", "alice", '{"age":3}']).then(({ exitCode, stdout, stderr }) => [exitCode, stdout, stderr]), [0, "", ""]);
+    assert.deepEqual(
+      await line.run(["put", "users", "alice", '{"age":3}']).then(({ exitCode, stdout, stderr }) => [exitCode, stdout, stderr]),
+      [0, "", ""],
+    );
     const { exitCode, stdout } = await line.run(["get", "users", "alice"]);
     assert.deepEqual([exitCode, stdout], [0, '{"age":3}\n']);
   });
@@ -56,7 +59,11 @@ describe("put, get and delete", () => {
     await line.run(["put", "m", "--hex", "00ff7f", "fffe"]);
     assert.equal((await line.run(["get", "m", "--hex", "00FF7F"])).stdout, "fffe\n");
     assert.equal((await line.run(["get", "m", "--base64", "AP9/"])).stdout, "//4=\n");
-    assert.deepEqual(JSON.parse((await line.run(["get", "m", "--base64", "AP9/", "--json"])).stdout), { key: "AP9/", value: "//4=", version: 1 });
+    assert.deepEqual(JSON.parse((await line.run(["get", "m", "--base64", "AP9/", "--json"])).stdout), {
+      key: "AP9/",
+      value: "//4=",
+      version: 1,
+    });
   });
 
   test("malformed hexadecimal is a usage error, not a shorter key", async () => {
@@ -99,9 +106,10 @@ describe("put, get and delete", () => {
       await line.run(["put", "m", "k"], Buffer.alloc(2 ** 20 + 1)),
       await line.run(["put", "no/such name", "k", "v"]),
     ];
-    assert.deepEqual(results.map(({ exitCode, stderr }) => `${exitCode} ${stderr.split(":")[0]}`), [
-      "2 KEY_EMPTY", "2 KEY_TOO_LARGE", "2 VALUE_TOO_LARGE", "2 MAP_NAME_INVALID",
-    ]);
+    assert.deepEqual(
+      results.map(({ exitCode, stderr }) => `${exitCode} ${stderr.split(":")[0]}`),
+      ["2 KEY_EMPTY", "2 KEY_TOO_LARGE", "2 VALUE_TOO_LARGE", "2 MAP_NAME_INVALID"],
+    );
   });
 
   test("an error's advice decides the exit code", async () => {
@@ -128,8 +136,14 @@ describe("scan", () => {
   test("a limited scan goes on with its cursor", async () => {
     const line = new CommandLine();
     for (const key of ["a", "b", "c"]) await line.run(["put", "m", key, key]);
-    const first = (await line.run(["scan", "m", "--limit", "2", "--json"])).stdout.trim().split("\n").map((text) => JSON.parse(text) as Record<string, string>);
-    assert.deepEqual(first.slice(0, 2).map(({ key }) => key), ["a", "b"]);
+    const first = (await line.run(["scan", "m", "--limit", "2", "--json"])).stdout
+      .trim()
+      .split("\n")
+      .map((text) => JSON.parse(text) as Record<string, string>);
+    assert.deepEqual(
+      first.slice(0, 2).map(({ key }) => key),
+      ["a", "b"],
+    );
     const { stdout, stderr } = await line.run(["scan", "m", "--cursor", first[2]?.["cursor"] ?? ""]);
     assert.deepEqual([stdout, stderr], ["c\tc\n", ""]);
     assert.match((await line.run(["scan", "m", "--limit", "1"])).stderr, /^There is more: --cursor \S+\n$/);
@@ -179,7 +193,10 @@ describe("maps, stats, ring and split", () => {
     await afterTurns(50);
     interrupt.abort();
     const { stdout } = await watching;
-    const versions = stdout.trim().split("\n").map((text) => (JSON.parse(text) as { ringVersion: number }).ringVersion);
+    const versions = stdout
+      .trim()
+      .split("\n")
+      .map((text) => (JSON.parse(text) as { ringVersion: number }).ringVersion);
     assert.equal(versions.at(-1), 2);
   });
 });

@@ -12,7 +12,10 @@ export interface FillCallbacks {
 
 /** Puts all entries, in batches of which several are in flight. Rejects with the first error. */
 export async function importEntries<V>(
-  handle: MapHandle<string, V>, entries: AsyncIterable<readonly [string, V]>, pauseEvery: number, callbacks: FillCallbacks,
+  handle: MapHandle<string, V>,
+  entries: AsyncIterable<readonly [string, V]>,
+  pauseEvery: number,
+  callbacks: FillCallbacks,
 ): Promise<void> {
   let done = 0;
   let bytes = 0;
@@ -44,7 +47,9 @@ export interface Comparison {
 
 /** Reads every entry back and compares it with what it must be. */
 export async function compareEntries<V>(
-  handle: MapHandle<string, V>, entries: AsyncIterable<readonly [string, V]>, onProgress: (entries: number) => void,
+  handle: MapHandle<string, V>,
+  entries: AsyncIterable<readonly [string, V]>,
+  onProgress: (entries: number) => void,
 ): Promise<Comparison> {
   const comparison: Comparison = { same: 0, missing: 0, different: 0 };
   const lanes = new Lanes(async (batch: readonly (readonly [string, V])[]) => {
@@ -66,7 +71,7 @@ export async function compareEntries<V>(
 class Lanes<Batch> {
   readonly #work: (batch: Batch) => Promise<void>;
   readonly #inFlight = new Set<Promise<void>>();
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(work: (batch: Batch) => Promise<void>) {
     this.#work = work;
@@ -74,7 +79,7 @@ class Lanes<Batch> {
 
   async add(batch: Batch): Promise<void> {
     const running = this.#work(batch).catch((error: unknown) => {
-      this.#failure ??= error;
+      this.#failure ??= error as Error;
     });
     this.#inFlight.add(running);
     void running.then(() => this.#inFlight.delete(running));

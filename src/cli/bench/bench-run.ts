@@ -27,7 +27,13 @@ export async function runBench(bigmap: BigMap, settings: BenchSettings, terminal
   const records = new Records(settings.valueBytes);
   if (settings.load) await load(bigmap, settings, records, terminal, quiet);
   const { clock, signal } = terminal;
-  const options: LoadGeneratorOptions = { clock, signal, records, random: seededRandom(settings.seed), log: new RecordLog(settings.records) };
+  const options: LoadGeneratorOptions = {
+    clock,
+    signal,
+    records,
+    random: seededRandom(settings.seed),
+    log: new RecordLog(settings.records),
+  };
   const roads = roadsFor(bigmap, settings, clock);
   try {
     return await measure(roads, settings, options);
@@ -44,7 +50,8 @@ async function measure(roads: readonly BenchRoad[], settings: BenchSettings, opt
     for (const road of roads) await run(road, settings.mix, settings.warmupMs / roads.length);
   }
   const [only] = roads;
-  if (settings.road !== "both" && only !== undefined) return { run: await run(only, settings.mix, settings.durationMs), comparison: undefined };
+  if (settings.road !== "both" && only !== undefined)
+    return { run: await run(only, settings.mix, settings.durationMs), comparison: undefined };
   const turnMs = settings.durationMs / (settings.rounds * settings.mix.length * roads.length);
   return { run: undefined, comparison: await compareRoads(roads, settings.mix, settings.rounds, (road, mix) => run(road, mix, turnMs)) };
 }

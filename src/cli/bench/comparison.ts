@@ -41,7 +41,9 @@ export async function compareRoads(
       kind: pair.kind,
       road: pair.road.name,
       operationsPerSecond: median(pair.rounds.map((figures) => figures.operationsPerSecond)),
-      ratio: median(pair.rounds.map((figures, i) => figures.operationsPerSecond / (baseline?.rounds[i]?.operationsPerSecond ?? Number.NaN))),
+      ratio: median(
+        pair.rounds.map((figures, i) => figures.operationsPerSecond / (baseline?.rounds[i]?.operationsPerSecond ?? Number.NaN)),
+      ),
       rounds: pair.rounds,
     })),
   };

@@ -31,7 +31,8 @@ export function parseMix(text: string): Mix {
     const kind = benchKinds.find((each) => each === name);
     const share = Number(number);
     if (kind === undefined) throw new InvalidArgumentError(`"${name}" is no operation; there are ${benchKinds.join(", ")}.`);
-    if (number.trim() === "" || !Number.isFinite(share) || share < 0) throw new InvalidArgumentError(`"${part}" has no share; write ${name}=0.5.`);
+    if (number.trim() === "" || !Number.isFinite(share) || share < 0)
+      throw new InvalidArgumentError(`"${part}" has no share; write ${name}=0.5.`);
     if (shares.has(kind)) throw new InvalidArgumentError(`"${name}" is there twice.`);
     shares.set(kind, share);
   }

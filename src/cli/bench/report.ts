@@ -24,10 +24,11 @@ export function settingsLines(settings: BenchSettings): string[] {
 
 /** The result of one run. */
 export function runLines(figures: RunFigures): string[] {
+  const total = `${formatCount(figures.operations)} in ${(figures.elapsedMs / 1000).toFixed(2)} s`;
   return [
     ...latencyTable(figures),
     "",
-    `throughput    ${formatCount(figures.operationsPerSecond)} operations/s (${formatCount(figures.operations)} in ${(figures.elapsedMs / 1000).toFixed(2)} s)`,
+    `throughput    ${formatCount(figures.operationsPerSecond)} operations/s (${total})`,
     `client CPU    ${figures.clientCpuSeconds.toFixed(2)} s`,
     ...verdictLines([figures]),
   ];
@@ -39,7 +40,14 @@ export function comparisonLines(comparison: Comparison): string[] {
   const cells = rows.map((row) => {
     const kinds = row.rounds.map((figures) => figures.kinds[row.kind]).filter((kind) => kind !== undefined);
     const worst = (read: (kind: KindFigures) => number): string => latencyText(Math.max(0, ...kinds.map(read)));
-    return [row.kind, row.road, formatCount(row.operationsPerSecond), row.ratio.toFixed(1), worst((kind) => kind.p50Us), worst((kind) => kind.p99Us)];
+    return [
+      row.kind,
+      row.road,
+      formatCount(row.operationsPerSecond),
+      row.ratio.toFixed(1),
+      worst((kind) => kind.p50Us),
+      worst((kind) => kind.p99Us),
+    ];
   });
   return [...tableLines([heading, ...cells], 2), ...verdictLines(rows.flatMap((row) => row.rounds))];
 }

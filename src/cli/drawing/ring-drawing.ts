@@ -41,7 +41,11 @@ export function drawRing(view: RingView, options: DrawingOptions): string[] {
   const canisters = inRingOrder(view.canisters);
   if (canisters.length === 0) return [paint.bold(view.map) + " has no canisters"];
   const rows = ringRows(canisters, options.maxRows);
-  return [...headline(view, canisters, options.width, paint), ...picture(canisters, options.width, paint), ...table(rows, options.width, paint)];
+  return [
+    ...headline(view, canisters, options.width, paint),
+    ...picture(canisters, options.width, paint),
+    ...table(rows, options.width, paint),
+  ];
 }
 
 function headline(view: RingView, canisters: readonly CanisterStatus[], width: number, paint: Paint): string[] {
@@ -55,7 +59,9 @@ function headline(view: RingView, canisters: readonly CanisterStatus[], width: n
     `ring version ${view.ringVersion}`,
   ];
   const line = `${view.map}: ${parts.join(" · ")}`;
-  return line.length <= width ? [paint.bold(view.map) + line.slice(view.map.length)] : [paint.bold(view.map), ...parts.map((part) => `  ${part}`)];
+  return line.length <= width
+    ? [paint.bold(view.map) + line.slice(view.map.length)]
+    : [paint.bold(view.map), ...parts.map((part) => `  ${part}`)];
 }
 
 /** The whole token space from left to right; a column's height is the fill of the canister that owns its middle. */
@@ -98,7 +104,8 @@ function columnsFor(width: number, rows: readonly RingRow[]): TableColumn[] {
     { heading: "bytes", alignRight: true, text: (row) => formatSizeBytes(row.bytes), dropOrder: 5 },
     { heading: grouped ? "max" : "full", alignRight: true, text: (row) => formatShare(row.fill), dropOrder: 8 },
   ];
-  const columnWidth = (each: TableColumn): number => Math.max(each.heading.length, ...rows.map((row) => each.text(row).length)) + gap.length;
+  const columnWidth = (each: TableColumn): number =>
+    Math.max(each.heading.length, ...rows.map((row) => each.text(row).length)) + gap.length;
   const left = [...all];
   const tooWide = (): boolean => left.reduce((total, each) => total + columnWidth(each), 0) + barMinColumns > width;
   for (const dropped of [...all].sort((a, b) => a.dropOrder - b.dropOrder)) {

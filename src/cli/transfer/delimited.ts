@@ -61,7 +61,10 @@ function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadR
 function rowError(error: Error | undefined): BigMapError {
   if (error instanceof BigMapError) return error;
   if (error instanceof CsvError) {
-    return new BigMapError("INVALID_ARGUMENT", error.message, { cause: error, hint: "Correct the row, or pass over such rows with --skip-bad." });
+    return new BigMapError("INVALID_ARGUMENT", error.message, {
+      cause: error,
+      hint: "Correct the row, or pass over such rows with --skip-bad.",
+    });
   }
   return BigMapError.from(error);
 }

@@ -9,7 +9,11 @@ const chunkBytes = 64 * 1024;
 
 /** Writes entries as rows, in chunks, no faster than the stream takes them. Errors: OutputClosed; those of the scan. */
 export async function exportRows(
-  entries: AsyncIterable<Entry>, codec: FormatCodec, target: Writable, clock: Clock, onProgress: (summary: LoadSummary) => void,
+  entries: AsyncIterable<Entry>,
+  codec: FormatCodec,
+  target: Writable,
+  clock: Clock,
+  onProgress: (summary: LoadSummary) => void,
 ): Promise<LoadSummary> {
   const startedMs = clock.monotonicMs();
   const done = { entries: 0, bytes: 0 };

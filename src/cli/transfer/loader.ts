@@ -62,7 +62,7 @@ class Loader {
   #entries = 0;
   #bytes = 0;
   #badRows = 0;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(write: EntryWriter, options: LoadOptions) {
     this.#write = write;
@@ -109,7 +109,7 @@ class Loader {
     this.#batch = [];
     this.#batchBytes = 0;
     const sent = this.#writeBatch(batch).catch((error: unknown) => {
-      this.#failure ??= error;
+      this.#failure ??= error as Error;
     });
     this.#inFlight.add(sent);
     void sent.then(() => this.#inFlight.delete(sent));

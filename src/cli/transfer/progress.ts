@@ -40,7 +40,16 @@ function barProgress({ clock, stream, label, total }: ProgressOptions): Progress
   const format = known
     ? "{label} |{bar}| {percentage}% · {entries} entries · {entryRate}/s · {byteRate} · ETA {eta_formatted}"
     : "{label} · {entries} entries · {entryRate}/s · {byteRate}";
-  const bar = new SingleBar({ format, stream, hideCursor: true, fps: 8, barsize: 24, barCompleteChar: "█", barIncompleteChar: "·", clearOnComplete: false });
+  const bar = new SingleBar({
+    format,
+    stream,
+    hideCursor: true,
+    fps: 8,
+    barsize: 24,
+    barCompleteChar: "█",
+    barIncompleteChar: "·",
+    clearOnComplete: false,
+  });
   const startedMs = clock.monotonicMs();
   bar.start(known ? total : 1, 0, { label, entries: "0", entryRate: "0", byteRate: formatBytesRate(0, 1) });
   return {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { limits } from "../../base/limits.js";
-import { runBench, type BenchResult } from "../bench/bench-run.js";
+import type { BenchResult } from "../bench/bench-run.js";
 import { formatMix, parseMix, ycsbWorkloads, type Mix, type YcsbWorkload } from "../bench/mix.js";
 import { comparisonLines, runLines, settingsLines } from "../bench/report.js";
 import type { RoadName } from "../bench/road.js";
@@ -43,9 +43,18 @@ export function benchVerb(context: VerbContext): Command {
     .option("--warmup <time>", "how long to run before measuring", durationMs, 2_000)
     .option("--callers <n>", "operations in flight", wholeNumber(1), 256)
     .option("--value-bytes <n>", "size of a value, at most 1MiB", valueSize, 100)
-    .addOption(new Option("--mix <mix>", "operations and their shares: get, has, put, delete, insert, rmw, scan (default: get=0.95,put=0.05)").argParser(parseMix))
+    .addOption(
+      new Option(
+        "--mix <mix>",
+        "operations and their shares: get, has, put, delete, insert, rmw, scan (default: get=0.95,put=0.05)",
+      ).argParser(parseMix),
+    )
     .addOption(new Option("--workload <letter>", `YCSB core workload: ${workloadsText()}`).argParser(oneOf(workloadNames)).conflicts("mix"))
-    .addOption(new Option("--distribution <name>", `${distributions.join(", ")} (default: uniform, or the workload's)`).argParser(oneOf(distributions)))
+    .addOption(
+      new Option("--distribution <name>", `${distributions.join(", ")} (default: uniform, or the workload's)`).argParser(
+        oneOf(distributions),
+      ),
+    )
     .addOption(
       new Option("--road <road>", "pipe: our client; unary: one gRPC call an operation; both: in turns, each kind by itself, with ratios")
         .argParser(oneOf(["pipe", "unary", "both"] as const))
@@ -70,6 +79,8 @@ Examples:
     await context.withClientInOrder(command, async (bigmap, { endpoint, json }) => {
       const settings = settingsOf(options, endpoint);
       if (!json) await context.printLines([...settingsLines(settings), ""]);
+      // Histograms take a tenth of a second to load; only this verb should wait for them.
+      const { runBench } = await import("../bench/bench-run.js");
       const result = await runBench(bigmap, settings, context.terminal, options.quiet === true);
       if (json) await context.printJson({ settings: { ...settings, mix: formatMix(settings.mix) }, ...result });
       else await context.printLines(resultLines(result));

@@ -29,7 +29,9 @@ export function exportVerb(context: VerbContext): Command {
     )
     .argument("<map>", "name of the map")
     .argument("[file]", 'the file, which is overwritten; "-" or nothing writes to stdout')
-    .addOption(new Option("--format <format>", "ndjson, csv or tsv; by default as the file's name ends, else ndjson").argParser(oneOf(fileFormats)))
+    .addOption(
+      new Option("--format <format>", "ndjson, csv or tsv; by default as the file's name ends, else ndjson").argParser(oneOf(fileFormats)),
+    )
     .option("--prefix <text>", "only keys that begin with this text")
     .option("--quiet", "no progress and no summary on stderr")
     .addHelpText(
@@ -50,7 +52,10 @@ Examples:
       const progress = startProgress({ clock, stream: stderr, label: `export ${map}`, total, quiet: options.quiet === true });
       let summary: LoadSummary;
       try {
-        const entries = handle.scan({ ...(options.prefix === undefined ? {} : { prefix: Buffer.from(options.prefix) }), signal: context.terminal.signal });
+        const entries = handle.scan({
+          ...(options.prefix === undefined ? {} : { prefix: Buffer.from(options.prefix) }),
+          signal: context.terminal.signal,
+        });
         const codec = formatCodecs[options.format ?? formatOfPath(file ?? "") ?? "ndjson"];
         summary = await exportRows(entries, codec, target, clock, (state) => progress.update({ done: state.entries, ...state }));
         if (!toStdout) await end(target);

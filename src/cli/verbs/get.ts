@@ -35,7 +35,11 @@ Examples:
         const { stdout } = context.terminal;
         if (entry === undefined) context.exitCode = exitCodes.notFound;
         else if (json) {
-          await context.printJson({ ...jsonField("key", keyBytes, encoding), ...jsonField("value", entry.value, encoding), version: entry.version });
+          await context.printJson({
+            ...jsonField("key", keyBytes, encoding),
+            ...jsonField("value", entry.value, encoding),
+            version: entry.version,
+          });
         } else if (options.raw === true) await write(stdout, entry.value);
         else if (encoding === "utf8") await write(stdout, Buffer.concat([entry.value, Buffer.from("\n")]));
         else await writeLine(stdout, encodeBytes(entry.value, encoding));

@@ -34,7 +34,9 @@ export function importVerb(context: VerbContext): Command {
     )
     .argument("<map>", "name of the map")
     .argument("[file]", 'the file; "-" or nothing reads stdin')
-    .addOption(new Option("--format <format>", "ndjson, csv or tsv; by default as the file's name ends, else ndjson").argParser(oneOf(fileFormats)))
+    .addOption(
+      new Option("--format <format>", "ndjson, csv or tsv; by default as the file's name ends, else ndjson").argParser(oneOf(fileFormats)),
+    )
     .option("--key <field>", 'field with the key (default: "key")')
     .addOption(new Option("--value <field>", "field with the value, instead of the whole row").conflicts("wholeRow"))
     .option("--whole-row", "the value is the whole row, even where the row looks like one of an export")
@@ -60,14 +62,24 @@ Examples:
 }
 
 async function runImport(
-  context: VerbContext, handle: MapHandle<Uint8Array>, file: string | undefined, options: ImportOptions, json: boolean,
+  context: VerbContext,
+  handle: MapHandle<Uint8Array>,
+  file: string | undefined,
+  options: ImportOptions,
+  json: boolean,
 ): Promise<LoadSummary> {
   const { clock, signal, stderr } = context.terminal;
   const source = await openSource(context, file);
   const counted = countedBytes(source.stream);
   const codec = formatCodecs[options.format ?? formatOfPath(file ?? "") ?? "ndjson"];
   const mapping = { keyField: options.key, valueField: options.value, wholeRow: options.wholeRow === true };
-  const progress = startProgress({ clock, stream: stderr, label: `import ${handle.name}`, total: source.sizeBytes, quiet: options.quiet === true });
+  const progress = startProgress({
+    clock,
+    stream: stderr,
+    label: `import ${handle.name}`,
+    total: source.sizeBytes,
+    quiet: options.quiet === true,
+  });
   try {
     return await loadRows(codec.read(counted.stream, mapping), writerOf(handle), {
       clock,

@@ -12,7 +12,11 @@ export function mapsVerb(context: VerbContext): Command {
     await context.withClient(command, async (bigmap, { json }) => {
       for await (const description of bigmap.listMaps()) {
         if (json) await context.printJson(description);
-        else await writeLine(context.terminal.stdout, `${description.map}  (canisters of ${formatSizeBytes(description.settings.canisterCapBytes)})`);
+        else
+          await writeLine(
+            context.terminal.stdout,
+            `${description.map}  (canisters of ${formatSizeBytes(description.settings.canisterCapBytes)})`,
+          );
       }
     });
   });

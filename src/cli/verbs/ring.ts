@@ -29,7 +29,10 @@ export function ringVerb(context: VerbContext): Command {
     .argument("<map>", "name of the map")
     .option("--watch", "draw again whenever it changes, until Ctrl-C; with --json one object a line")
     .option("--rows <n>", "rows of the table at most; by default as many as fit the terminal", wholeNumber(1))
-    .addHelpText("after", "\nExamples:\n  bigmap ring users\n  bigmap ring users --watch\n  bigmap ring users --json | jq '.canisters[].fill'");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bigmap ring users\n  bigmap ring users --watch\n  bigmap ring users --json | jq '.canisters[].fill'",
+    );
   return command.action(async (map: string, options: RingOptions) => {
     await context.withClientInOrder(command, async (bigmap, { json }) => {
       if (options.watch === true) await watch(context, bigmap, map, options, json);

@@ -21,13 +21,23 @@ const logLevels = ["debug", "info", "warn", "error", "silent"] as const satisfie
 export function startVerb(context: VerbContext): Command {
   const command = new Command("start")
     .summary("run a BigMap server on this machine")
-    .description("Runs a BigMap server until SIGINT (Ctrl-C) or SIGTERM, which stop it in order: it answers what it accepted, closes, exits 0.")
+    .description(
+      "Runs a BigMap server until SIGINT (Ctrl-C) or SIGTERM, which stop it in order: it answers what it accepted, closes, exits 0.",
+    )
     .option("--data <dir>", "folder for the data; made if it is not there", "bigmap-data")
     .option("--listen <host:port>", "where to serve gRPC; port 0 takes a free one", endpoint, "127.0.0.1:7400")
-    .option("--canister-cap <size>", "no data canister of a new map ever holds more (64KiB to 4GiB)", sizeBytes, limits.canisterCapDefaultBytes)
+    .option(
+      "--canister-cap <size>",
+      "no data canister of a new map ever holds more (64KiB to 4GiB)",
+      sizeBytes,
+      limits.canisterCapDefaultBytes,
+    )
     .option("--memory <size>", "main memory for entries; at least 16MiB", sizeBytes, limits.memoryDefaultBytes)
     .addOption(
-      new Option("--durability <level>", "fsync: a write is on the disk when it is answered; os: it is with the operating system, faster, and a power failure may lose the last second")
+      new Option(
+        "--durability <level>",
+        "fsync: a write is on the disk when it is answered; os: the operating system has it, a power failure may lose it",
+      )
         .argParser(oneOf(["fsync", "os"] as const))
         .default("fsync"),
     )

@@ -35,10 +35,11 @@ function topologyLines(topology: Topology, withCanisters: boolean): string[] {
   if (topology.maps.length === 0) return ["There are no maps yet; the first entry makes one: bigmap put users alice '{\"age\":3}'"];
   return topology.maps.flatMap(({ map, settings }) => {
     const canisters = canistersOf(topology, map);
+    const noun = canisters.length === 1 ? "canister" : "canisters";
     const facts = [
       `${formatCount(sum(canisters, "entries"))} entries`,
       formatSizeBytes(sum(canisters, "bytes")),
-      `${formatCount(canisters.length)} ${canisters.length === 1 ? "canister" : "canisters"} of ${formatSizeBytes(settings.canisterCapBytes)}`,
+      `${formatCount(canisters.length)} ${noun} of ${formatSizeBytes(settings.canisterCapBytes)}`,
     ];
     return [`${map}: ${facts.join(" · ")}`, ...(withCanisters ? canisters.map(canisterLine) : [])];
   });
