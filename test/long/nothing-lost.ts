@@ -117,7 +117,7 @@ class NothingLostRun {
     const splits = new SplitLoop();
     const map = bigmap.map(mapName, { value: utf8 });
     const work = [
-      this.#workload.run(map, `own-${this.#figures.rounds}`, stop.signal),
+      this.#workload.run(map, `own-${this.#figures.rounds}`, stop.signal, stop.signal),
       splits.run(bigmap, mapName, splitsPerRound, stop.signal),
       ...this.#wipes.map((wipe) => wipe.run(bigmap, stop.signal)),
     ];

@@ -124,7 +124,9 @@ class RealCapRun {
   /** Looks at the caps and at the memory about once a second while the work goes on. */
   async #whileObserved(work: () => Promise<void>): Promise<void> {
     let observation = Promise.resolve();
-    const timer = setInterval(() => (observation = observation.then(() => this.#observe())), observeEveryMs);
+    const timer = setInterval(() => {
+      observation = observation.then(() => this.#observe());
+    }, observeEveryMs);
     try {
       await work();
     } finally {

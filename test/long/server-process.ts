@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +44,7 @@ export class ServerProcess {
     const env = options.crashAt === undefined ? environment : { ...environment, BIGMAP_CRASH_AT: options.crashAt };
     const sizes = ["--canister-cap", options.canisterCap, "--memory", options.memory];
     const child = spawn(process.execPath, [program, ...words, ...sizes], { stdio: ["ignore", "pipe", "pipe"], env });
-    const ended = once(child, "exit").then(([code, signal]) => ({ code, signal }) as ServerEnd);
+    const ended = new Promise<ServerEnd>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
     leaveNoChild(child);
     const output = new StartOutput(child);
     const address = await output.address(ended);

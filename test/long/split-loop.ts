@@ -7,7 +7,7 @@ export interface SplitSpan {
   readonly endMs: number;
 }
 
-const pauseMs = 25;
+const pauseMs = 50;
 
 /** Splits the canister with the most entries of a map, one after the other. */
 export class SplitLoop {

@@ -22,7 +22,7 @@ interface Call {
   readonly caller: number;
   readonly label: string;
   readonly random: Random;
-  readonly until: AbortSignal;
+  readonly giveUp: AbortSignal | undefined;
 }
 
 /** A refused caller waits so long before it asks again. */
@@ -43,12 +43,15 @@ export class Workload {
     this.#onOperation = onOperation;
   }
 
-  /** Runs all callers until the signal is aborted, which also gives up every call under way. `label` starts the own keys' names. */
-  async run(map: MapHandle<string, string>, label: string, until: AbortSignal): Promise<void> {
+  /**
+   * Runs all callers until the signal `until` is aborted and every call under way has ended; `giveUp` ends those at once.
+   * `label` starts the names of the own keys.
+   */
+  async run(map: MapHandle<string, string>, label: string, until: AbortSignal, giveUp?: AbortSignal): Promise<void> {
     const { seed, callers } = this.#options;
     const loops = Array.from({ length: callers }, (_, caller) => {
       const random = seededRandom(seed + 7919 * caller + this.#serial);
-      return this.#callerLoop(map, caller, label, random, until);
+      return this.#callerLoop({ map, caller, label, random, giveUp }, until);
     });
     await Promise.all(loops);
   }
@@ -58,9 +61,9 @@ export class Workload {
     return this.#ask(map, { caller: -1, key, kind: "get" });
   }
 
-  async #callerLoop(map: MapHandle<string, string>, caller: number, label: string, random: Random, until: AbortSignal): Promise<void> {
+  async #callerLoop(call: Call, until: AbortSignal): Promise<void> {
     while (!until.aborted) {
-      const operation = await this.#step({ map, caller, label, random, until });
+      const operation = await this.#step(call);
       const { kind } = operation.outcome;
       if (kind === "failed" || kind === "unknown") await sleep(systemClock, pauseMs, until).catch(() => undefined);
     }
@@ -72,7 +75,7 @@ export class Workload {
     const choice = random.below(10);
     if (choice === 0 && counters > 0) return this.#raiseCounter(call, `counter-${random.below(counters)}`);
     const key = choice <= 5 ? `shared-${random.below(sharedKeys)}` : `${call.label}-${caller}-${random.below(ownKeysPerCaller)}`;
-    return this.#ask(call.map, this.#draw(caller, key, random), call.until);
+    return this.#ask(call.map, this.#draw(caller, key, random), call.giveUp);
   }
 
   #draw(caller: number, key: string, random: Random): Invocation {
@@ -87,13 +90,13 @@ export class Workload {
     return choice < 10 ? { ...target, ...put, ifAbsent: true } : { ...conditions, ...put };
   }
 
-  async #raiseCounter({ map, caller, until }: Call, key: string): Promise<Operation> {
-    const read = await this.#ask(map, { caller, key, kind: "get" }, until);
+  async #raiseCounter({ map, caller, giveUp }: Call, key: string): Promise<Operation> {
+    const read = await this.#ask(map, { caller, key, kind: "get" }, giveUp);
     const { outcome } = read;
     if (outcome.kind !== "found" && outcome.kind !== "absent") return read;
     const count = outcome.kind === "found" ? counterOf(outcome.value) : 0;
     const condition = outcome.kind === "found" ? { ifVersion: outcome.version } : { ifAbsent: true };
-    return this.#ask(map, { caller, key, kind: "put", value: `${count + 1}.${caller}.${this.#serial++}.1`, ...condition }, until);
+    return this.#ask(map, { caller, key, kind: "put", value: `${count + 1}.${caller}.${this.#serial++}.1`, ...condition }, giveUp);
   }
 
   // A caller whose server was killed does not wait for its timeout: the signal ends the call.

@@ -14,7 +14,7 @@ describe("a real server", () => {
       runNothingLost({
         seed: 3,
         killRounds: 3,
-        crashPoints: ["split.frozen", "split.committed"],
+        crashPoints: ["split.committed"],
         crashTimes: [1],
         maxOperationsPerRound: 1_500,
         callers: 16,
