@@ -36,7 +36,7 @@ export class DataCanister {
   committedBytes: number;
   /** The number of the last durable update. */
   committedSequence: number;
-  /** The last attempt to split found no cut. */
+  /** The last attempt to split found no cut, and no entry was added since: one on another token would make a cut possible. */
   unsplittable = false;
   #state: CanisterState = "opening";
 
@@ -76,6 +76,7 @@ export class DataCanister {
   decidePut(tokenHigh: number, condition: number, ifVersion: number, priorVersion: number, priorBytes: number, entryBytes: number): number {
     if (condition !== 0 && !conditionHolds(condition, ifVersion, priorVersion)) return refusal.conditionFailed;
     if (this.accounting.bytes + entryBytes - priorBytes > this.capBytes) return refusal.full;
+    if (priorVersion === 0) this.unsplittable = false;
     this.accounting.add(tokenHigh, priorVersion === 0 ? 1 : 0, entryBytes - priorBytes);
     return ++this.sequence;
   }

@@ -10,6 +10,8 @@ import { ResultBatchBuilder, type OperationBatch, type ResultSink } from "../bas
 export class BatchExecution {
   /** In the list of executions to flush. */
   isDirty = false;
+  /** When the first of its operations had to wait for its canister: the wait is bounded over all that it waits for. */
+  waitingSinceMs: number | undefined;
   #builder: ResultBatchBuilder | undefined;
   #lastIndex = -1;
   #ascending = true;

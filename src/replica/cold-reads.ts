@@ -19,6 +19,9 @@ class ColdBatch {
   readonly tokensLow: number[] = [];
   readonly stamps: number[] = [];
   readonly keys: Buffer[] = [];
+  /** Batches that read some of the same tokens and began before. */
+  readonly earlier = new Set<Promise<void>>();
+  /** Resolves when this batch and the earlier ones are answered. */
   readonly done: Promise<void>;
   readonly finish: () => void;
 
@@ -35,7 +38,7 @@ class ColdBatch {
  */
 export class ColdReads {
   #open: ColdBatch | undefined;
-  /** Token numbers being read and the batch that reads them. */
+  /** Token numbers being read and the last batch that reads them. */
   readonly #reading = new Map<number, ColdBatch>();
   #underWay = 0;
 
@@ -67,13 +70,20 @@ export class ColdReads {
     batch.tokensLow.push(low);
     batch.stamps.push(this.stamps.of(high));
     batch.keys.push(stored);
-    this.#reading.set(tokenNumber(high, low), batch);
+    this.#note(tokenNumber(high, low), batch);
     this.#underWay++;
   }
 
   /** Resolves when the reads of this token that are under way have ended; undefined where there are none. */
   readsOf(high: number, low: number): Promise<void> | undefined {
     return this.#reading.size === 0 ? undefined : this.#reading.get(tokenNumber(high, low))?.done;
+  }
+
+  /** Batches may be answered in another order than they were sent, so the last one of a token stands for all before it. */
+  #note(number: number, batch: ColdBatch): void {
+    const earlier = this.#reading.get(number);
+    if (earlier !== undefined && earlier !== batch) batch.earlier.add(earlier.done);
+    this.#reading.set(number, batch);
   }
 
   /** Sends the reads gathered in this turn on their way. */
@@ -92,11 +102,18 @@ export class ColdReads {
       const execution = batch.executions[i] as BatchExecution;
       if (failure === undefined) this.#answerOne(batch, i, values[i]);
       else execution.addError(batch.indexes[i] as number, failure);
-      const number = tokenNumber(batch.tokensHigh[i] as number, batch.tokensLow[i] as number);
-      if (this.#reading.get(number) === batch) this.#reading.delete(number);
     }
     this.#underWay -= batch.keys.length;
     for (const execution of batch.executions) execution.flush();
+    if (batch.earlier.size === 0) this.#forget(batch);
+    else void Promise.all(batch.earlier).then(() => this.#forget(batch));
+  }
+
+  #forget(batch: ColdBatch): void {
+    for (let i = 0; i < batch.keys.length; i++) {
+      const number = tokenNumber(batch.tokensHigh[i] as number, batch.tokensLow[i] as number);
+      if (this.#reading.get(number) === batch) this.#reading.delete(number);
+    }
     batch.finish();
   }
 

@@ -246,7 +246,7 @@ export class Dispatcher implements OperationTarget {
   }
 
   #parkUnit(hosted: HostedCanister, execution: BatchExecution, indexes: readonly number[]): void {
-    hosted.parked.push({ execution, indexes, arrival: this.#arrivals++, parkedAtMs: this.#parts.monotonicMs() });
+    hosted.parked.push({ execution, indexes, arrival: this.#arrivals++, parkedAtMs: (execution.waitingSinceMs ??= this.#parts.monotonicMs()) });
   }
 
   /** An operation that came through the pipeline or the waiting room needs no room any more. */

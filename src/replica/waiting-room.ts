@@ -33,7 +33,7 @@ export class WaitingRoom {
       hosted.parkedTokens.add(tokenNumber(key.tokenHigh, key.tokenLow));
     }
     const execution = group.executions[first] as BatchExecution;
-    hosted.parked.push({ execution, indexes, arrival: group.arrivals[first] as number, parkedAtMs: this.clock.monotonicMs() });
+    hosted.parked.push({ execution, indexes, arrival: group.arrivals[first] as number, parkedAtMs: (execution.waitingSinceMs ??= this.clock.monotonicMs()) });
   }
 
   close(): void {
@@ -56,7 +56,15 @@ export class WaitingRoom {
     if (late.length === 0) return;
     hosted.parked = hosted.parked.filter((parked) => !isLate(parked));
     for (const parked of late) this.#refuse(parked, lateError(hosted, nowMs > parked.execution.batch.deadlineMs));
-    // No split came. What waited behind, a delete perhaps, gets its turn.
+    void this.#reopen(hosted);
+  }
+
+  /**
+   * No split came: what waited behind, a delete perhaps, gets its turn. What arrived before the canister was full may still be in
+   * the pipeline, and must not be overtaken by what waits here.
+   */
+  async #reopen(hosted: HostedCanister): Promise<void> {
+    await hosted.drained();
     if (!hosted.isFull || hosted.canister.state !== "serving") return;
     hosted.isFull = false;
     this.release(hosted);
