@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { exitCodeHelp } from "./exit-codes.js";
 import { durationMs, endpoint } from "./quantities.js";
 import type { VerbContext } from "./verb-context.js";
@@ -31,7 +31,7 @@ export function program(context: VerbContext, version: string): Command {
   const root = new Command("bigmap")
     .description("BigMap: a map that does not fill up. Keys are spread over data canisters that split while traffic runs.")
     .version(version, "--version", "print the version")
-    .option("--endpoint <host:port>", "the server", endpoint, "127.0.0.1:7400")
+    .addOption(new Option("--endpoint <host:port>", "the server").env("BIGMAP_ENDPOINT").argParser(endpoint).default("127.0.0.1:7400"))
     .option("--timeout <time>", "how long one operation may take", durationMs, 30_000)
     .option("--json", "results on stdout and errors on stderr as JSON, one object a line")
     .addHelpText("after", `\n${helpText()}`);
