@@ -40,6 +40,7 @@ export class ColdReads {
   #open: ColdBatch | undefined;
   /** Token numbers being read and the last batch that reads them. */
   readonly #reading = new Map<number, ColdBatch>();
+  readonly #sent = new Set<ColdBatch>();
   #underWay = 0;
 
   constructor(
@@ -91,6 +92,7 @@ export class ColdReads {
     const batch = this.#open;
     if (batch === undefined) return;
     this.#open = undefined;
+    this.#sent.add(batch);
     this.engine.getMany(batch.keys).then(
       (values) => this.#answer(batch, values, undefined),
       (error: unknown) => this.#answer(batch, [], BigMapError.from(error)),
@@ -114,7 +116,14 @@ export class ColdReads {
       const number = tokenNumber(batch.tokensHigh[i] as number, batch.tokensLow[i] as number);
       if (this.#reading.get(number) === batch) this.#reading.delete(number);
     }
+    this.#sent.delete(batch);
     batch.finish();
+  }
+
+  /** Resolves when everything that was added until now is answered. */
+  async settled(): Promise<void> {
+    this.flush();
+    await Promise.all(Array.from(this.#sent, ({ done }) => done));
   }
 
   #answerOne(batch: ColdBatch, i: number, stored: Uint8Array | undefined): void {

@@ -55,6 +55,8 @@ export class Replica implements OperationTarget, CanisterHost {
   readonly #parts: ReplicaParts;
   readonly #routes: RouteTable;
   readonly #dispatcher: Dispatcher;
+  readonly #admission = new Admission();
+  readonly #coldReads: ColdReads;
   readonly #pipeline: UpdatePipeline;
   readonly #keeper: CanisterKeeper;
   readonly #splitter: SplitExecutor;
@@ -72,6 +74,7 @@ export class Replica implements OperationTarget, CanisterHost {
     const pendingKeys = new PendingKeys();
     const stamps = new WriteStamps();
     const routes = (this.#routes = new RouteTable(parts.replicaId));
+    this.#coldReads = new ColdReads(engine, cache, pendingKeys, stamps);
     const release = (hosted: HostedCanister): void => this.#dispatcher.release(hosted);
     this.#pipeline = new UpdatePipeline({
       engine, durability: parts.durability, cache, pendingKeys, stamps, clock, faults,
@@ -82,8 +85,8 @@ export class Replica implements OperationTarget, CanisterHost {
       onFailed: (error) => parts.logger.error({ error }, "A write failed; updates are refused until the replica is restarted"),
     });
     this.#dispatcher = new Dispatcher({
-      routes, cache, pendingKeys, pipeline: this.#pipeline, admission: new Admission(),
-      coldReads: new ColdReads(engine, cache, pendingKeys, stamps),
+      routes, cache, pendingKeys, pipeline: this.#pipeline, admission: this.#admission,
+      coldReads: this.#coldReads,
       forwarder: parts.forwarder,
       addressOf: (replicaId) => this.#addressOf(replicaId),
       monotonicMs: () => clock.monotonicMs(),
@@ -115,6 +118,11 @@ export class Replica implements OperationTarget, CanisterHost {
 
   submit(batch: OperationBatch, sessionId: SessionId, sink: ResultSink): void {
     this.#dispatcher.submit(batch, sessionId, sink);
+  }
+
+  /** What was accepted and is not answered: updates, their bytes, and reads that are at the storage engine. */
+  get load(): { readonly updates: number; readonly updateBytes: number; readonly reads: number } {
+    return { updates: this.#admission.operations, updateBytes: this.#admission.bytes, reads: this.#coldReads.size };
   }
 
   /** Whether a write failed, so that only reads are served. */
@@ -191,6 +199,7 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#waitingRoom.close();
     for (const hosted of this.#routes.canisters()) await hosted.drained();
     await this.#pipeline.settled();
+    await this.#coldReads.settled();
     if (this.failure === undefined) await this.#checkpointer.finish();
   }
 

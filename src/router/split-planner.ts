@@ -51,6 +51,8 @@ export function needsSplit(canister: CanisterStatus, settings: PlannerSettings):
 function maySplit(canister: CanisterStatus, view: ClusterView, settings: PlannerSettings): boolean {
   if (canister.state !== "serving") return false;
   if ((view.restsUntilMs.get(canister.canisterId) ?? 0) > view.nowMs) return false;
+  // Updates wait, and an entry came since a split found no cut: the canister would refuse them itself if that still held.
+  if (canister.writesWaiting && !canister.unsplittable) return true;
   const triedBytes = view.unsplittableBytes.get(canister.canisterId);
   return triedBytes === undefined || Math.abs(canister.bytes - triedBytes) >= Math.max(1, triedBytes * settings.retryChangeRatio);
 }

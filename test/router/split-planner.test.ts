@@ -41,8 +41,13 @@ describe("the split planner", () => {
     const unsplittableBytes = new Map([[1, 1_000]]);
     for (const bytes of [901, 1_000, 1_099]) assert.deepEqual(planned(view([status(1, bytes)], { unsplittableBytes })), []);
     for (const bytes of [900, 1_100]) assert.deepEqual(planned(view([status(1, bytes)], { unsplittableBytes })), [1]);
-    assert.deepEqual(planned(view([status(1, 1_000, { writesWaiting: true })], { unsplittableBytes })), []);
-    assert.deepEqual(planned(view([status(1, 0, { writesWaiting: true })], { unsplittableBytes: new Map([[1, 0]]) })), []);
+    assert.deepEqual(planned(view([status(1, 1_000, { writesWaiting: true, unsplittable: true })], { unsplittableBytes })), []);
+    assert.deepEqual(planned(view([status(1, 0, { writesWaiting: true, unsplittable: true })], { unsplittableBytes: new Map([[1, 0]]) })), []);
+  });
+
+  test("tries a canister again at once where updates wait and an entry came since it was unsplittable", () => {
+    const unsplittableBytes = new Map([[1, 1_000]]);
+    assert.deepEqual(planned(view([status(1, 1_000, { writesWaiting: true, unsplittable: false })], { unsplittableBytes })), [1]);
   });
 
   test("lets a canister rest whose split has just failed", () => {

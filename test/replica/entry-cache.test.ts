@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { seededRandom } from "../../src/base/random.js";
+import { EntryCache } from "../../src/replica/entry-cache.js";
+import { tokenOf } from "../../src/ring/token.js";
+
+interface Known {
+  readonly version: number;
+  readonly value: Buffer;
+}
+
+/** An entry cache by text keys, beside a plain Map that never forgets. */
+class CheckedCache {
+  readonly cache: EntryCache;
+  readonly model = new Map<string, Known>();
+
+  constructor(budgetBytes: number) {
+    this.cache = new EntryCache(budgetBytes);
+  }
+
+  set(space: number, key: string, version: number, value: Buffer): void {
+    const bytes = Buffer.from(key);
+    const { high, low } = tokenOf(bytes);
+    this.cache.set(space, high, low, version, bytes, 0, bytes.length, value, 0, value.length);
+    this.model.set(`${space}/${key}`, { version, value });
+  }
+
+  /** True where the cache knows the entry; what it says must be what was set last. */
+  find(space: number, key: string): boolean {
+    const bytes = Buffer.from(`##${key}##`);
+    const { high, low } = tokenOf(bytes.subarray(2, bytes.length - 2));
+    const { cache } = this;
+    if (!cache.find(space, high, low, bytes, 2, bytes.length - 2)) return false;
+    const known = this.model.get(`${space}/${key}`);
+    assert.ok(known !== undefined, `${space}/${key} was never set`);
+    assert.equal(cache.foundAbsent, known.version === 0);
+    assert.equal(cache.foundVersion, known.version);
+    assert.deepEqual(Buffer.from(cache.foundBytes.subarray(cache.foundValueStart, cache.foundValueEnd)), known.value);
+    return true;
+  }
+}
+
+function valueOf(seed: number, bytes: number): Buffer {
+  const value = Buffer.alloc(bytes, seed & 0xff);
+  if (bytes >= 4) value.writeUInt32LE(seed >>> 0, 0);
+  return value;
+}
+
+const smallBudget = 2 ** 20;
+
+describe("the entry cache", () => {
+  test("never says anything but what was set last, whatever it forgets", () => {
+    const step = fc.record({
+      key: fc.nat({ max: 400 }),
+      space: fc.integer({ min: 1, max: 3 }),
+      kind: fc.constantFrom("find", "find", "put", "put", "absent"),
+      bytes: fc.oneof({ weight: 9, arbitrary: fc.nat({ max: 20_000 }) }, { weight: 1, arbitrary: fc.integer({ min: 200_000, max: 300_000 }) }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 300, maxLength: 600 }), (steps) => {
+        const checked = new CheckedCache(smallBudget);
+        steps.forEach(({ key, space, kind, bytes }, i) => {
+          if (kind === "find") checked.find(space, `key-${key}`);
+          else if (kind === "absent") checked.set(space, `key-${key}`, 0, Buffer.alloc(0));
+          else checked.set(space, `key-${key}`, i + 1, valueOf(i, bytes));
+        });
+        for (let key = 0; key <= 400; key++) for (const space of [1, 2, 3]) checked.find(space, `key-${key}`);
+      }),
+      { seed: 20_261_129, numRuns: 40 },
+    );
+  });
+
+  test("stays within its budget and its table however many tiny entries come", () => {
+    const checked = new CheckedCache(smallBudget);
+    for (let i = 0; i < 100_000; i++) checked.set(1, `k${i}`, i + 1, valueOf(i, i % 3));
+    assert.ok(checked.cache.sizeBytes <= 3 * 2 ** 20, `${checked.cache.sizeBytes} B`);
+    assert.ok(checked.cache.entries < 2 ** 14);
+    let found = 0;
+    for (let i = 0; i < 100_000; i++) if (checked.find(1, `k${i}`)) found++;
+    assert.equal(found, checked.cache.entries);
+    assert.ok(checked.find(1, "k99999"));
+  });
+
+  test("knows versions up to 2^48 and keys up to 4 KiB", () => {
+    const checked = new CheckedCache(smallBudget);
+    for (const version of [1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 48 - 1]) {
+      const key = "k".repeat(4_096 - (version % 7));
+      checked.set(1, key, version, valueOf(version, 9));
+      assert.ok(checked.find(1, key));
+    }
+  });
+
+  test("keeps entries apart that share a token, and those of other spaces", () => {
+    const { cache } = new CheckedCache(smallBudget);
+    const keys = ["a", "ab", "b", "\0", "a\0"].map((text) => Buffer.from(text, "latin1"));
+    for (const space of [1, 2]) keys.forEach((key, i) => cache.set(space, 7, 7, 10 * space + i, key, 0, key.length, key, 0, key.length));
+    for (const space of [1, 2]) {
+      keys.forEach((key, i) => {
+        assert.ok(cache.find(space, 7, 7, key, 0, key.length));
+        assert.equal(cache.foundVersion, 10 * space + i);
+      });
+    }
+    assert.ok(!cache.find(3, 7, 7, keys[0] as Buffer, 0, 1));
+    assert.ok(!cache.find(1, 7, 8, keys[0] as Buffer, 0, 1));
+  });
+
+  test("gives hot entries a second chance and lets cold ones go", () => {
+    const checked = new CheckedCache(smallBudget);
+    const random = seededRandom(5);
+    const hot = Array.from({ length: 50 }, (_, i) => `hot-${i}`);
+    for (const key of hot) checked.set(1, key, 1, valueOf(1, 500));
+    for (let i = 0; i < 40_000; i++) {
+      checked.set(1, `cold-${i}`, i + 1, valueOf(i, 100 + random.below(400)));
+      if (i % 10 === 0) checked.find(1, hot[(i / 10) % hot.length] as string);
+    }
+    assert.equal(hot.filter((key) => checked.find(1, key)).length, hot.length);
+    assert.ok(!checked.find(1, "cold-0"));
+  });
+
+  test("does not keep a value that is large beside its segments, and forgets the one that it replaces", () => {
+    const checked = new CheckedCache(smallBudget);
+    checked.set(1, "k", 1, valueOf(1, 100));
+    checked.set(1, "k", 2, valueOf(2, 300_000));
+    assert.ok(!checked.find(1, "k"));
+    checked.set(1, "k", 3, valueOf(3, 100));
+    assert.ok(checked.find(1, "k"));
+  });
+});

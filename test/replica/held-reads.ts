@@ -1,0 +1,52 @@
+import type { KeyRange, SnapshotReader, StorageEngine, StorageStatistics, Durability } from "../../src/storage/storage-engine.js";
+import type { WriteBatch } from "../../src/storage/write-batch.js";
+
+/** An engine whose `getMany` waits, and reads, when the test says; everything else passes through. */
+export class HeldReads implements StorageEngine {
+  /** While true, reads wait for `release`. */
+  isHolding = false;
+  readonly #held: (() => void)[] = [];
+
+  constructor(private readonly engine: StorageEngine) {}
+
+  get heldReads(): number {
+    return this.#held.length;
+  }
+
+  /** Lets one of the waiting reads go, not always the oldest. */
+  release(pick: number): void {
+    const [go] = this.#held.splice(pick % Math.max(1, this.#held.length), 1);
+    go?.();
+  }
+
+  releaseAll(): void {
+    this.isHolding = false;
+    for (const go of this.#held.splice(0)) go();
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    const own = keys.map((key) => Uint8Array.from(key));
+    if (this.isHolding) await new Promise<void>((resolve) => this.#held.push(resolve));
+    return this.engine.getMany(own);
+  }
+
+  openReader(range: KeyRange): SnapshotReader {
+    return this.engine.openReader(range);
+  }
+
+  write(batch: WriteBatch, durability: Durability): Promise<void> {
+    return this.engine.write(batch, durability);
+  }
+
+  deleteRange(range: KeyRange): Promise<void> {
+    return this.engine.deleteRange(range);
+  }
+
+  statistics(): StorageStatistics {
+    return this.engine.statistics();
+  }
+
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+}
