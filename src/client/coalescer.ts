@@ -110,6 +110,8 @@ export class Coalescer implements BatchOwner {
     budget.take(operations.length, sizeBytes);
     budget.giveBack(operations.length, sizeBytes);
     if (!this.#lane.idle && operations.some(({ key }) => this.#lane.holds(key))) {
+      // Its other keys become held too: what was asked on them before goes out before.
+      this.flush();
       this.#lineUp(operations, terms);
       return;
     }
@@ -157,8 +159,9 @@ export class Coalescer implements BatchOwner {
       return { ...batch.moveAway(index), keyText, order, terms: batch.terms, deadlineMs: batch.deadlineMs, error: errors[i] };
     });
     this.#lane.hold(held, this.#sent);
-    batch.terms.signal?.addEventListener("abort", this.#onLaneAbort, { once: true });
+    this.#listenForLane(batch.terms);
     this.#sweepBy(batch.deadlineMs);
+    this.#divertUnsent();
   }
 
   finished(batch: PendingBatch): void {
@@ -200,9 +203,7 @@ export class Coalescer implements BatchOwner {
       // A turn of the loop: what is asked by everybody who wakes up with the same message comes before the check phase.
       setImmediate(this.#flush);
     }
-    const batch = new PendingBatch(this, terms, this.#ports.clock.monotonicMs() + terms.timeoutMs);
-    if (terms.signal !== undefined) this.#watch(batch, terms.signal);
-    return (this.#open = batch);
+    return (this.#open = this.#newBatch(terms, this.#ports.clock.monotonicMs() + terms.timeoutMs));
   }
 
   #send(batch: PendingBatch): void {
@@ -214,6 +215,55 @@ export class Coalescer implements BatchOwner {
     this.#ports.connection.submit(operations, this.#ports.sessionId, batch);
   }
 
+  /** What was asked but not sent on keys that the lane has just taken lines up there: older than all that is asked from now on. */
+  #divertUnsent(): void {
+    const unsent = this.#open === undefined ? this.#sealed : [...this.#sealed, this.#open];
+    this.#open = undefined;
+    this.#sealed = [];
+    for (const batch of unsent) {
+      if (batch.done) continue;
+      batch.build(this.#map, 0);
+      this.#sealed.push(this.#touchesLane(batch) ? this.#divert(batch) : batch);
+    }
+  }
+
+  #touchesLane(batch: PendingBatch): boolean {
+    for (let index = 0; index < batch.count; index++) if (this.#lane.holds(batch.keyAt(index))) return true;
+    return false;
+  }
+
+  /** Lets the operations on held keys line up, an atomic batch as a whole; returns a batch of the others. */
+  #divert(batch: PendingBatch): PendingBatch {
+    const rest = this.#newBatch(batch.terms, batch.deadlineMs);
+    const sequence = ++this.#lastSequence;
+    for (let index = 0; index < batch.count; index++) {
+      const keyText = keyTextOf(batch.keyAt(index));
+      const staysBehind = batch.terms.atomic || this.#lane.holds(batch.keyAt(index));
+      const asked = batch.moveAway(index);
+      const order = orderOf(sequence, index);
+      if (staysBehind) this.#lane.lineUp({ ...asked, keyText, order, terms: batch.terms, deadlineMs: batch.deadlineMs, error: undefined });
+      else this.#pushAgain(rest, asked);
+    }
+    this.#listenForLane(batch.terms);
+    this.#sweepBy(batch.deadlineMs);
+    this.finished(batch);
+    return rest;
+  }
+
+  #newBatch(terms: Terms, deadlineMs: number): PendingBatch {
+    const batch = new PendingBatch(this, terms, deadlineMs);
+    if (terms.signal !== undefined) this.#watch(batch, terms.signal);
+    return batch;
+  }
+
+  /** Pushes what was let in before: the budget cannot refuse it any more. */
+  #pushAgain(batch: PendingBatch, asked: Asked): void {
+    const sizeBytes = asked.key.length + (asked.value?.length ?? 0);
+    this.#ports.budget.takeAnyway(1, sizeBytes);
+    batch.budgetBytes += sizeBytes;
+    batch.push(asked.operation, asked.key, asked.value, asked.ifVersion, asked.receiver, asked.resolve, asked.reject, asked.place);
+  }
+
   /** Sends held operations in their order, in as few batches as their terms and deadlines allow. */
   #sendAgain(operations: readonly HeldOperation[]): void {
     let batch: PendingBatch | undefined;
@@ -222,18 +272,14 @@ export class Coalescer implements BatchOwner {
     for (const held of operations) {
       const fits = batch !== undefined && batch.terms === held.terms && batch.deadlineMs === held.deadlineMs && hasRoom(batch, held);
       if (batch === undefined || !fits) {
-        batch = new PendingBatch(this, held.terms, held.deadlineMs);
-        if (held.terms.signal !== undefined) this.#watch(batch, held.terms.signal);
+        batch = this.#newBatch(held.terms, held.deadlineMs);
         keyTexts = [];
         this.#keysOfRetry.set(batch, keyTexts);
         batches.push(batch);
         this.#lane.sentBatch();
       }
-      const sizeBytes = held.key.length + (held.value?.length ?? 0);
-      this.#ports.budget.takeAnyway(1, sizeBytes);
-      batch.budgetBytes += sizeBytes;
       keyTexts.push(held.keyText);
-      batch.push(held.operation, held.key, held.value, held.ifVersion, held.receiver, held.resolve, held.reject, held.place);
+      this.#pushAgain(batch, held);
     }
     for (const ready of batches) this.#send(ready);
   }
@@ -247,8 +293,12 @@ export class Coalescer implements BatchOwner {
       const order = orderOf(++this.#lastSequence, 0);
       this.#lane.lineUp({ ...asked, key, value, keyText: keyTextOf(key), order, terms, deadlineMs, error: undefined });
     }
-    terms.signal?.addEventListener("abort", this.#onLaneAbort, { once: true });
+    this.#listenForLane(terms);
     this.#sweepBy(deadlineMs);
+  }
+
+  #listenForLane(terms: Terms): void {
+    terms.signal?.addEventListener("abort", this.#onLaneAbort, { once: true });
   }
 
   #watch(batch: PendingBatch, signal: AbortSignal): void {

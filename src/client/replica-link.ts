@@ -5,6 +5,7 @@ import type { OperationBatch, ResultSink } from "../base/operation-batch.js";
 import type { Random } from "../base/random.js";
 import type { GrpcChannel } from "../rpc/grpc-channel.js";
 import { Backoff } from "./backoff.js";
+import { KeepAlive } from "./keep-alive.js";
 import { PipeTrip, lostResults } from "./pipe-trip.js";
 import type { PipeClient } from "../rpc/pipe-client.js";
 import { ReplicaSession } from "./replica-session.js";
@@ -38,6 +39,8 @@ export class ReplicaLink {
   readonly #trips = new Map<ResultSink, { readonly trip: PipeTrip; readonly pipe: PipeClient }>();
   readonly #forget = (sink: ResultSink): void => void this.#trips.delete(sink);
   readonly #retired = new Set<ReplicaSession>();
+  /** While there is no connection whose socket does it. */
+  readonly #keepAlive = new KeepAlive();
   #waiters: ((error: BigMapError | undefined) => void)[] = [];
   #turn = 0;
   #state: LinkState = { kind: "connecting", lastError: undefined };
@@ -85,6 +88,7 @@ export class ReplicaLink {
   async close(): Promise<void> {
     const state = this.#state;
     this.#state = { kind: "closed" };
+    this.#keepAlive.release();
     this.#stop.abort(closed());
     this.#wake(closed());
     const sessions = [...this.#retired, ...(state.kind === "open" ? [state.session] : [])];
@@ -93,6 +97,7 @@ export class ReplicaLink {
 
   async #connect(): Promise<void> {
     const { clock, logger } = this.#ports;
+    this.#keepAlive.hold();
     while (this.#state.kind === "connecting") {
       const address = this.#endpoints[this.#turn++ % this.#endpoints.length] ?? "";
       try {
@@ -122,6 +127,7 @@ export class ReplicaLink {
       return;
     }
     opened = session;
+    this.#keepAlive.release();
     this.#state = { kind: "open", session };
     this.#backoff.reset();
     logger.info({ address }, "Connected.");

@@ -9,6 +9,7 @@ import { asBuffer } from "../base/bytes.js";
 import { isUpdate } from "../base/operation-batch.js";
 import type { Backoff } from "./backoff.js";
 import type { Budget } from "./budget.js";
+import { KeepAlive } from "./keep-alive.js";
 import type { Asked, PendingBatch, Terms } from "./pending-batch.js";
 
 /** One operation in the lane. */
@@ -43,6 +44,7 @@ export class RetryLane {
   readonly #keys = new Map<string, number>();
   /** Batches that may hold a newer operation on a held key. */
   readonly #suspects = new Set<PendingBatch>();
+  readonly #keepAlive = new KeepAlive();
   #sentFromHere = 0;
   #cancelTimer: CancelTimer | undefined;
   #ripe = false;
@@ -134,6 +136,7 @@ export class RetryLane {
 
   #add(held: HeldOperation): void {
     this.#budget.takeAnyway(1, sizeBytesOf(held));
+    if (this.idle) this.#keepAlive.hold();
     this.#held.push(held);
     this.#keys.set(held.keyText, (this.#keys.get(held.keyText) ?? 0) + 1);
   }
@@ -142,6 +145,7 @@ export class RetryLane {
     const left = (this.#keys.get(keyText) ?? 0) - 1;
     if (left > 0) this.#keys.set(keyText, left);
     else this.#keys.delete(keyText);
+    if (this.idle) this.#keepAlive.release();
   }
 
   #refuseOvertaken(): void {
