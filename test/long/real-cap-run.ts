@@ -100,11 +100,12 @@ class RealCapRun {
     const loader = async (): Promise<void> => {
       while (next < count) {
         const first = next;
-        next = Math.min(count, first + entriesPerCall);
-        const outcomes = await this.#map.putMany(this.#entries.slice(first, next));
+        const end = Math.min(count, first + entriesPerCall);
+        next = end;
+        const outcomes = await this.#map.putMany(this.#entries.slice(first, end));
         const failed = outcomes.find((outcome) => !outcome.ok);
         if (failed?.ok === false) throw failed.error;
-        this.#written += next - first;
+        this.#written += end - first;
       }
     };
     await Promise.all(Array.from({ length: loaders }, loader));
