@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { after } from "node:test";
 import type { Clock } from "../../src/base/clock.js";
 import type { FaultPoints } from "../../src/base/fault-points.js";
 import { limits } from "../../src/base/limits.js";
@@ -142,6 +143,12 @@ export function textOf({ status, value, error }: OperationResult): string {
   if (status === resultStatus.foundValue) return `=${Buffer.from(value).toString()}`;
   const names = { [resultStatus.found]: "found", [resultStatus.notFound]: "absent", [resultStatus.written]: "written", [resultStatus.deleted]: "deleted" };
   return names[status as keyof typeof names] ?? "nothing";
+}
+
+/** The timers of the system clock do not keep a process alive; in a server its port does, in these tests this does. */
+export function keepLoopAlive(): void {
+  const alive = setInterval(() => undefined, 60_000);
+  after(() => clearInterval(alive));
 }
 
 /** Lets everything run that needs neither time nor a held disk. */
