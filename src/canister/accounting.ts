@@ -10,6 +10,8 @@ export interface Amount {
 
 /** A fresh histogram has at most this many cells (one more where the range does not lie on the grid). */
 const cellsMost = 256;
+/** With fewer cells a split point on the grid may be far from the half of the bytes. */
+const cellsFewest = 16;
 
 /**
  * Exact entries and bytes of one canister, and a histogram of them over cells of equal token width, which serves to find
@@ -46,6 +48,11 @@ export class Accounting {
 
   get cells(): number {
     return this.#cellBytes.length;
+  }
+
+  /** Splits have left so few cells that a histogram made anew would serve better. */
+  get isCoarse(): boolean {
+    return this.cells < cellsFewest && this.depth < freshDepth(this.range);
   }
 
   /** Counts a change of entries and bytes at a token of the range. */

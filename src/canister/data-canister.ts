@@ -31,6 +31,8 @@ export class DataCanister {
   readonly capBytes: number;
   epoch: number;
   accounting: Accounting;
+  /** Counts along while a finer histogram of the same range is being made; a split or a clear ends that. */
+  finer: Accounting | undefined;
   sequence: number;
   committedEntries: number;
   committedBytes: number;
@@ -77,7 +79,7 @@ export class DataCanister {
     if (condition !== 0 && !conditionHolds(condition, ifVersion, priorVersion)) return refusal.conditionFailed;
     if (this.accounting.bytes + entryBytes - priorBytes > this.capBytes) return refusal.full;
     if (priorVersion === 0) this.unsplittable = false;
-    this.accounting.add(tokenHigh, priorVersion === 0 ? 1 : 0, entryBytes - priorBytes);
+    this.#count(tokenHigh, priorVersion === 0 ? 1 : 0, entryBytes - priorBytes);
     return ++this.sequence;
   }
 
@@ -85,14 +87,19 @@ export class DataCanister {
   decideDelete(tokenHigh: number, condition: number, ifVersion: number, priorVersion: number, priorBytes: number): number {
     if (condition !== 0 && !conditionHolds(condition, ifVersion, priorVersion)) return refusal.conditionFailed;
     if (priorVersion === 0) return refusal.nothingToDelete;
-    this.accounting.add(tokenHigh, -1, -priorBytes);
+    this.#count(tokenHigh, -1, -priorBytes);
     return ++this.sequence;
   }
 
   /** Takes back the last decision: the counterpart of `decidePut` and `decideDelete`, newest first. */
   undo(tokenHigh: number, entriesChange: number, bytesChange: number): void {
-    this.accounting.add(tokenHigh, -entriesChange, -bytesChange);
+    this.#count(tokenHigh, -entriesChange, -bytesChange);
     this.sequence--;
+  }
+
+  #count(tokenHigh: number, entries: number, bytes: number): void {
+    this.accounting.add(tokenHigh, entries, bytes);
+    if (this.finer !== undefined) this.finer.add(tokenHigh, entries, bytes);
   }
 
   /** All that is decided is durable. */
@@ -105,6 +112,7 @@ export class DataCanister {
   /** After a split or a clear: what the canister holds now. All decided updates are durable. */
   replaceAccounting(accounting: Accounting, epoch: number): void {
     this.accounting = accounting;
+    this.finer = undefined;
     this.epoch = epoch;
     this.unsplittable = false;
     this.markCommitted(accounting.entries, accounting.bytes, this.sequence);

@@ -4,7 +4,7 @@ import type { MapId } from "../base/ids.js";
 import { canCutAt, cutRange, formatRange, type HashRange } from "../ring/hash-range.js";
 import { compareTokens, formatToken, type Token } from "../ring/token.js";
 import { entryHeaderBytes, entryKeyPrefixBytes, entryKeyRange, tokenOfEntryKey } from "../storage/key-layout.js";
-import type { StorageEngine } from "../storage/storage-engine.js";
+import type { SnapshotReader, StorageEngine } from "../storage/storage-engine.js";
 import { asBuffer } from "../base/bytes.js";
 import type { Accounting, Amount } from "./accounting.js";
 
@@ -99,9 +99,17 @@ async function findInCell(engine: StorageEngine, mapId: MapId, accounting: Accou
   return best === undefined ? undefined : splitAt(accounting, best.cut, best.left);
 }
 
-/** Calls back for every stored entry of the range, in order, with what it counts. */
-async function readAmounts(engine: StorageEngine, mapId: MapId, range: HashRange, visit: (token: Token, bytes: number) => void): Promise<void> {
-  const reader = engine.openReader(entryKeyRange(mapId, range));
+async function readAmounts(
+  engine: StorageEngine,
+  mapId: MapId,
+  range: HashRange,
+  visit: (token: Token, bytes: number) => void,
+): Promise<void> {
+  await visitAmounts(engine.openReader(entryKeyRange(mapId, range)), visit);
+}
+
+/** Calls back for every stored entry that the reader has left, in order, with what it counts; closes the reader. */
+export async function visitAmounts(reader: SnapshotReader, visit: (token: Token, bytes: number) => void): Promise<void> {
   try {
     for (let finished = false; !finished; ) {
       const page = await reader.next({ maxRows: limits.scanPageMaxEntries, maxBytes: limits.scanReadMaxBytes });

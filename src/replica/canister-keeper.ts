@@ -114,6 +114,9 @@ export class CanisterKeeper {
     if ((await this.parts.meta.get(canisterRecordKey(canisterId))) !== undefined) {
       throw new BigMapError("CANISTER_IN_USE", `Canister ${canisterId} is part of the ring of map "${hosted.canister.map}"`);
     }
+    // The map is out of the routes before the last update is waited for: nothing new can arrive behind it.
+    this.parts.routes.refresh(await this.parts.view.refresh());
+    this.parts.release(hosted);
     await hosted.drained();
     this.parts.routes.removeCanister(canisterId);
     await this.#free(canisterId, hosted.canister.mapId, hosted.canister.accounting);

@@ -17,7 +17,9 @@ import { Checkpointer } from "./checkpointer.js";
 import { ColdReads } from "./cold-reads.js";
 import { Dispatcher, type Forwarder } from "./dispatcher.js";
 import { EntryCache } from "./entry-cache.js";
+import { HistogramRefiner } from "./histogram-refiner.js";
 import type { HostedCanister } from "./hosted-canister.js";
+import { mapNotFound } from "./map-maker.js";
 import { RouteTable, type MapRoutes } from "./map-routes.js";
 import { PendingKeys } from "./pending-keys.js";
 import { recoverStates, type RecoveredStates } from "./recovery.js";
@@ -60,6 +62,7 @@ export class Replica implements OperationTarget, CanisterHost {
   readonly #pipeline: UpdatePipeline;
   readonly #keeper: CanisterKeeper;
   readonly #splitter: SplitExecutor;
+  readonly #refiner: HistogramRefiner;
   readonly #checkpointer: Checkpointer;
   readonly #waitingRoom: WaitingRoom;
   readonly #pressureListeners = new Set<(canisterId: CanisterId) => void>();
@@ -102,6 +105,8 @@ export class Replica implements OperationTarget, CanisterHost {
         routes.refresh(view.table);
       },
     });
+    const isHosted = (hosted: HostedCanister): boolean => routes.canister(hosted.canister.canisterId) === hosted;
+    this.#refiner = new HistogramRefiner({ engine, pipeline: this.#pipeline, logger: parts.logger, release, isHosted });
     this.#checkpointer = new Checkpointer(this.#pipeline, faults, firstDeltaNumber);
     this.#waitingRoom = new WaitingRoom(clock, routes, release, (execution, index) => this.#dispatcher.answered(execution, index));
     this.#endView = view.onChange(() => this.#followRecords());
@@ -113,6 +118,7 @@ export class Replica implements OperationTarget, CanisterHost {
     const replica = new Replica(parts, states);
     await replica.#keeper.openAll(states);
     await replica.#foldOldDeltas();
+    for (const hosted of replica.#routes.canisters()) replica.#refiner.note(hosted);
     return replica;
   }
 
@@ -130,10 +136,16 @@ export class Replica implements OperationTarget, CanisterHost {
     return this.#pipeline.failure;
   }
 
-  /** The map's ring and canisters. Errors: MAP_NOT_FOUND. */
+  /** Whether puts are taken now. Errors: DISK_FULL, SHUTTING_DOWN, that of a write that failed. */
+  assertTakesPuts(): void {
+    const refused = this.#updatesRefused(operationKind.put);
+    if (refused !== undefined) throw refused;
+  }
+
+  /** The map's ring and canisters. Errors: MAP_NOT_FOUND, MAP_NAME_INVALID. */
   routesOf(map: string): MapRoutes {
     const routes = this.#routes.find(map);
-    if (routes === undefined) throw new BigMapError("MAP_NOT_FOUND", `There is no map "${map}"`);
+    if (routes === undefined) throw mapNotFound(map);
     return routes;
   }
 
@@ -184,7 +196,12 @@ export class Replica implements OperationTarget, CanisterHost {
   }
 
   async splitCanister(request: SplitRequest): Promise<SplitResult> {
-    return this.#splitter.split(this.#keeper.find(request.canisterId), request);
+    const split = await this.#splitter.split(this.#keeper.find(request.canisterId), request);
+    for (const canisterId of [split.leftId, split.rightId]) {
+      const half = this.#routes.canister(canisterId);
+      if (half !== undefined) this.#refiner.note(half);
+    }
+    return split;
   }
 
   onPressure(listener: (canisterId: CanisterId) => void): () => void {
@@ -197,6 +214,7 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#isStopping = true;
     this.#endView();
     this.#waitingRoom.close();
+    await this.#refiner.stop();
     for (const hosted of this.#routes.canisters()) await hosted.drained();
     await this.#pipeline.settled();
     await this.#coldReads.settled();
@@ -210,6 +228,7 @@ export class Replica implements OperationTarget, CanisterHost {
   }
 
   async #ensureMap(map: string): Promise<void> {
+    this.assertTakesPuts();
     await this.#parts.ensureMap(map);
     this.#routes.refresh(await this.#parts.view.refresh());
   }
