@@ -2,6 +2,7 @@ import { BigMapError } from "../base/errors.js";
 import type { CanisterId, MapId } from "../base/ids.js";
 import { operationCondition } from "../base/operation-batch.js";
 import type { HashRange } from "../ring/hash-range.js";
+import type { Token } from "../ring/token.js";
 import type { CanisterState } from "../ring/topology.js";
 import type { Accounting } from "./accounting.js";
 
@@ -38,8 +39,8 @@ export class DataCanister {
   committedBytes: number;
   /** The number of the last durable update. */
   committedSequence: number;
-  /** The last attempt to split found no cut, and no entry was added since: one on another token would make a cut possible. */
-  unsplittable = false;
+  /** The last attempt to split found that all entries sit on this token; undefined: none did, or an entry came since. */
+  onlyToken: Token | undefined;
   #state: CanisterState = "opening";
 
   constructor(identity: { canisterId: CanisterId; mapId: MapId; map: string; capBytes: number; epoch: number }, accounting: Accounting, sequence: number) {
@@ -53,6 +54,11 @@ export class DataCanister {
     this.committedEntries = accounting.entries;
     this.committedBytes = accounting.bytes;
     this.committedSequence = sequence;
+  }
+
+  /** No cut leaves entries on both sides. */
+  get unsplittable(): boolean {
+    return this.onlyToken !== undefined;
   }
 
   get range(): HashRange {
@@ -78,7 +84,7 @@ export class DataCanister {
   decidePut(tokenHigh: number, condition: number, ifVersion: number, priorVersion: number, priorBytes: number, entryBytes: number): number {
     if (condition !== 0 && !conditionHolds(condition, ifVersion, priorVersion)) return refusal.conditionFailed;
     if (this.accounting.bytes + entryBytes - priorBytes > this.capBytes) return refusal.full;
-    if (priorVersion === 0) this.unsplittable = false;
+    if (priorVersion === 0) this.onlyToken = undefined;
     this.#count(tokenHigh, priorVersion === 0 ? 1 : 0, entryBytes - priorBytes);
     return ++this.sequence;
   }
@@ -114,7 +120,7 @@ export class DataCanister {
     this.accounting = accounting;
     this.finer = undefined;
     this.epoch = epoch;
-    this.unsplittable = false;
+    this.onlyToken = undefined;
     this.markCommitted(accounting.entries, accounting.bytes, this.sequence);
   }
 }

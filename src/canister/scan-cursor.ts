@@ -1,5 +1,6 @@
 import { BigMapError } from "../base/errors.js";
 import type { MapId } from "../base/ids.js";
+import { limits } from "../base/limits.js";
 import { murmur3, type Token } from "../ring/token.js";
 
 /**
@@ -35,7 +36,8 @@ export function encodeCursor(mapId: MapId, prefix: Uint8Array, position: ScanPos
 /** Errors: CURSOR_INVALID. */
 export function decodeCursor(bytes: Uint8Array, mapId: MapId, prefix: Uint8Array): ScanPosition {
   const cursor = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (cursor.length < cursorHeaderBytes || cursor[0] !== cursorLayout) throw new BigMapError("CURSOR_INVALID", "This is not a scan cursor");
+  const keyBytes = cursor.length - cursorHeaderBytes;
+  if (keyBytes < 0 || keyBytes > limits.keyMaxBytes || cursor[0] !== cursorLayout) throw new BigMapError("CURSOR_INVALID", "This is not a scan cursor");
   if (cursor.readUInt32BE(1) !== murmur3(cursor, 5, cursor.length, checkSeed)) throw new BigMapError("CURSOR_INVALID", "The scan cursor is damaged");
   if (cursor.readUInt32BE(5) !== mapId) throw new BigMapError("CURSOR_INVALID", "The scan cursor belongs to another map");
   if (cursor.readUInt32BE(9) !== murmur3(prefix, 0, prefix.length, checkSeed)) {

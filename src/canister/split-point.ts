@@ -53,6 +53,17 @@ export async function splitPointAt(engine: StorageEngine, mapId: MapId, accounti
   return splitAt(accounting, cut, leftOfCut);
 }
 
+/** The token of the range's first entry; undefined where the range is empty. */
+export async function firstTokenOf(engine: StorageEngine, mapId: MapId, range: HashRange): Promise<Token | undefined> {
+  const reader = engine.openReader(entryKeyRange(mapId, range));
+  try {
+    const { keys } = await reader.next({ maxRows: 1, maxBytes: 1 });
+    return keys[0] === undefined ? undefined : tokenOfEntryKey(asBuffer(keys[0]));
+  } finally {
+    reader.close();
+  }
+}
+
 function splitAt(accounting: Accounting, cut: Token, leftOfCut: Amount): SplitPoint {
   const [leftRange, rightRange] = cutRange(accounting.range, cut);
   const cell = accounting.amountOfCell(accounting.cellOfToken(cut));

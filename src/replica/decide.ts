@@ -148,7 +148,9 @@ function failUnit(group: UpdateGroup, first: number, size: number, commit: Commi
 /** At the hard cap: waits for a split, unless no split can help. */
 function parkFull(group: UpdateGroup, first: number, size: number, commit: Commit, park: ParkOperations): void {
   const hosted = group.canisters[first] as HostedCanister;
-  if (!hosted.canister.unsplittable && unitBytes(group, first, size) <= hosted.canister.capBytes) {
+  if (!isHelpless(group, first, size) && unitBytes(group, first, size) <= hosted.canister.capBytes) {
+    // Whatever the last attempt to split found, with this update waiting there is a cut.
+    hosted.canister.onlyToken = undefined;
     hosted.isFull = true;
     park(group, first, size);
     return;
@@ -156,6 +158,14 @@ function parkFull(group: UpdateGroup, first: number, size: number, commit: Commi
   const { canisterId, capBytes } = hosted.canister;
   const failure = new BigMapError("CANISTER_FULL", `Canister ${canisterId} would pass its cap of ${capBytes} B and no split can help`);
   failUnit(group, first, size, commit, first, failure);
+}
+
+/** Whether the unit's keys all sit on the one token that holds everything else in the canister too. */
+function isHelpless(group: UpdateGroup, first: number, size: number): boolean {
+  const only = (group.canisters[first] as HostedCanister).canister.onlyToken;
+  if (only === undefined) return false;
+  const keys = group.keys.slice(first, first + size);
+  return keys.every((key) => key.tokenHigh === only.high && key.tokenLow === only.low);
 }
 
 /** What the puts of a unit count at most. */

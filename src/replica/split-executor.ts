@@ -3,7 +3,7 @@ import { BigMapError } from "../base/errors.js";
 import type { FaultPoints } from "../base/fault-points.js";
 import type { SplitRequest, SplitResult } from "../canister/canister-host.js";
 import { DataCanister } from "../canister/data-canister.js";
-import { findSplitPoint, splitPointAt, type SplitPoint } from "../canister/split-point.js";
+import { findSplitPoint, firstTokenOf, splitPointAt, type SplitPoint } from "../canister/split-point.js";
 import type { Revised } from "../meta/map-ring.js";
 import type { MetaStore } from "../meta/meta-store.js";
 import { decodeCanisterRecord, encodeCanisterRecord } from "../meta/record-codec.js";
@@ -11,8 +11,10 @@ import { canisterRecordKey } from "../meta/record-keys.js";
 import type { CanisterRecord } from "../meta/records.js";
 import { planSplit, type PlannedSplit } from "../meta/split-transaction.js";
 import type { StorageEngine } from "../storage/storage-engine.js";
+import { compareTokens, type Token } from "../ring/token.js";
 import { putCanisterRow } from "./checkpointer.js";
 import { HostedCanister } from "./hosted-canister.js";
+import { tokenAt } from "./operation-checks.js";
 import type { UpdatePipeline } from "./update-pipeline.js";
 
 export interface SplitExecutorParts {
@@ -48,7 +50,7 @@ export class SplitExecutor {
     try {
       faults.reach("split.frozen");
       await hosted.drained();
-      const point = await this.#findPoint(canister, request);
+      const point = await this.#findPoint(hosted, request);
       const parent = await this.#record(canister.canisterId);
       const planned = planSplit(parent, request.childId, point.cut, canister.sequence);
       faults.reach("split.drained");
@@ -58,7 +60,6 @@ export class SplitExecutor {
       faults.reach("split.flipped");
       return { cut: point.cut, leftId: canister.canisterId, rightId: request.childId, revision };
     } catch (error) {
-      if (error instanceof BigMapError && error.code === "CANISTER_UNSPLITTABLE") canister.unsplittable = true;
       throw error;
     } finally {
       if (canister.state === "frozen") this.#resume(hosted);
@@ -71,10 +72,20 @@ export class SplitExecutor {
     this.parts.release(hosted);
   }
 
-  #findPoint(canister: DataCanister, request: SplitRequest): Promise<SplitPoint> {
+  async #findPoint(hosted: HostedCanister, request: SplitRequest): Promise<SplitPoint> {
     const { engine } = this.parts;
-    if (request.cut === undefined) return findSplitPoint(engine, canister.mapId, canister.accounting);
-    return splitPointAt(engine, canister.mapId, canister.accounting, request.cut);
+    const { mapId, accounting } = hosted.canister;
+    if (request.cut !== undefined) return splitPointAt(engine, mapId, accounting, request.cut);
+    try {
+      return await findSplitPoint(engine, mapId, accounting);
+    } catch (error) {
+      if (!(error instanceof BigMapError) || error.code !== "CANISTER_UNSPLITTABLE") throw error;
+      const only = await firstTokenOf(engine, mapId, accounting.range);
+      const cut = only === undefined ? undefined : cutForWaiting(hosted, only);
+      if (cut !== undefined) return splitPointAt(engine, mapId, accounting, cut);
+      hosted.canister.onlyToken = only;
+      throw error;
+    }
   }
 
   async #record(canisterId: number): Promise<Revised<CanisterRecord>> {
@@ -131,4 +142,15 @@ export class SplitExecutor {
       this.#resume(hosted);
     });
   }
+}
+
+/** Where all entries sit on one token, a cut beside it still makes room for an update that waits on another one. */
+function cutForWaiting(hosted: HostedCanister, only: Token): Token | undefined {
+  for (const { execution, indexes } of hosted.parked) {
+    for (const index of indexes) {
+      const [high, low] = tokenAt(execution.batch, index);
+      if (high !== only.high || low !== only.low) return compareTokens(only, { high, low }) > 0 ? only : { high, low };
+    }
+  }
+  return undefined;
 }

@@ -149,12 +149,12 @@ describe("the decisions of a data canister", () => {
   test("forget that no split helps when an entry is added, and not when one is replaced or deleted", () => {
     const canister = openCanister(1_000);
     canister.decidePut(0, always, 0, 0, 0, 100);
-    canister.unsplittable = true;
+    canister.onlyToken = { high: 1, low: 1 };
     canister.decidePut(0, always, 0, 1, 100, 200);
     assert.equal(canister.unsplittable, true);
     canister.decidePut(5, always, 0, 0, 0, 100);
     assert.equal(canister.unsplittable, false);
-    canister.unsplittable = true;
+    canister.onlyToken = { high: 1, low: 1 };
     canister.decideDelete(5, always, 0, 3, 100);
     assert.equal(canister.unsplittable, true);
   });
