@@ -64,6 +64,7 @@ export class Dispatcher implements OperationTarget {
   /** Carries out the operations with these indexes, or all. */
   dispatch(execution: BatchExecution, indexes: readonly number[] | undefined): void {
     const { batch } = execution;
+    if (batch.atomic && refusedForFault(execution, indexes ?? allIndexes(batch))) return;
     const routes = this.#mapMaker.isMaking(batch.map) ? undefined : this.#parts.routes.find(batch.map);
     if (routes === undefined) this.#mapMaker.take(execution, indexes ?? allIndexes(batch));
     else this.#dispatchOn(routes, execution, indexes);
@@ -153,11 +154,6 @@ export class Dispatcher implements OperationTarget {
   /** All updates of an atomic batch that fall into one canister go through the pipeline as one unit. */
   #dispatchAtomic(execution: BatchExecution, indexes: readonly number[], routes: MapRoutes): void {
     const { batch } = execution;
-    const fault = indexes.find((index) => faultOf(batch, index) !== undefined);
-    if (fault !== undefined) {
-      refuseBatch(execution, indexes, fault, faultOf(batch, fault) as BigMapError);
-      return;
-    }
     const units = new Map<number, number[]>();
     for (const index of indexes) {
       if (!isUpdate(batch.operations[index] as number)) {
@@ -309,6 +305,15 @@ export class Dispatcher implements OperationTarget {
 
 /** A pending key that updates of more than one session touch. */
 const severalSessions: SessionId = -1;
+
+/** An atomic batch with an operation that would be refused in any map is refused before anything is done for it. */
+function refusedForFault(execution: BatchExecution, indexes: readonly number[]): boolean {
+  const faulty = indexes.find((index) => faultOf(execution.batch, index) !== undefined);
+  if (faulty === undefined) return false;
+  refuseBatch(execution, indexes, faulty, faultOf(execution.batch, faulty) as BigMapError);
+  execution.flush();
+  return true;
+}
 
 function refuseBatch(execution: BatchExecution, indexes: readonly number[], faulty: number, error: BigMapError): void {
   const aborted = new BigMapError("BATCH_ABORTED", `Nothing was applied: another update failed with ${error.code}`, { retry: error.retry });

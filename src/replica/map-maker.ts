@@ -1,7 +1,8 @@
 import { BigMapError } from "../base/errors.js";
 import { isMapName } from "../base/limits.js";
-import { isUpdate } from "../base/operation-batch.js";
+import { isUpdate, type OperationBatch } from "../base/operation-batch.js";
 import type { BatchExecution } from "./batch-execution.js";
+import { faultOf } from "./operation-checks.js";
 
 interface WaitingOperations {
   readonly execution: BatchExecution;
@@ -33,9 +34,9 @@ export class MapMaker {
       waiting.push({ execution, indexes });
       return;
     }
-    const first = isMapName(batch.map) ? indexes.findIndex((index) => isUpdate(batch.operations[index] as number)) : -1;
+    const first = isMapName(batch.map) ? indexes.findIndex((index) => isGoodUpdate(batch, index)) : -1;
     const refused = first < 0 ? indexes : indexes.slice(0, first);
-    refuse({ execution, indexes: refused }, notFound(batch.map));
+    refuse({ execution, indexes: refused }, mapNotFound(batch.map));
     if (first < 0) return;
     this.#waiting.set(batch.map, [{ execution, indexes: indexes.slice(first) }]);
     this.ensureMap(batch.map).then(
@@ -50,17 +51,22 @@ export class MapMaker {
     for (const operations of waiting) {
       if (failure !== undefined) refuse(operations, failure);
       // Dropped again before its first write could be carried out.
-      else if (!this.dispatch(operations.execution, operations.indexes)) refuse(operations, notFound(map));
+      else if (!this.dispatch(operations.execution, operations.indexes)) refuse(operations, mapNotFound(map));
     }
   }
 }
 
 function refuse({ execution, indexes }: WaitingOperations, error: BigMapError): void {
-  for (const index of indexes) execution.addError(index, error);
+  for (const index of indexes) execution.addError(index, faultOf(execution.batch, index) ?? error);
   execution.flush();
 }
 
-function notFound(map: string): BigMapError {
+/** An update that would be refused in any map makes none. */
+function isGoodUpdate(batch: OperationBatch, index: number): boolean {
+  return isUpdate(batch.operations[index] as number) && faultOf(batch, index) === undefined;
+}
+
+export function mapNotFound(map: string): BigMapError {
   if (isMapName(map)) return new BigMapError("MAP_NOT_FOUND", `There is no map "${map}"`);
   return new BigMapError("MAP_NAME_INVALID", "This is not a name that a map may have");
 }

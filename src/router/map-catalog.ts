@@ -1,7 +1,7 @@
 import { noFaults, type FaultPoints } from "../base/fault-points.js";
 import { BigMapError } from "../base/errors.js";
 import type { CanisterId, MapId, ReplicaId } from "../base/ids.js";
-import { limits } from "../base/limits.js";
+import { isMapName, limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { MapDescription, MapPage, MapSettings } from "../base/map-backend.js";
 import type { MapRegistry } from "../meta/map-registry.js";
@@ -14,7 +14,7 @@ import type { CanisterRecord, MapRecord } from "../meta/records.js";
 import { evenRanges } from "../ring/hash-range.js";
 import { commitAttemptsMax, commitOutcome, contended } from "./commit-outcome.js";
 import type { AllocatedIds, IdAllocator } from "./id-allocator.js";
-import { assertMapName, completeSettings } from "./map-settings.js";
+import { assertMapName, completeSettings, mapNameInvalid } from "./map-settings.js";
 import { decodePageToken, encodePageToken } from "./page-token.js";
 import type { ReplicaHosts } from "./replica-hosts.js";
 
@@ -194,7 +194,7 @@ export class MapCatalog implements MapRegistry {
   }
 }
 
-/** Errors: MAP_NOT_FOUND. */
+/** Errors: MAP_NOT_FOUND, MAP_NAME_INVALID. */
 export function mapRecordOf(table: RecordTable, map: string): MapRecord {
   const found = table.map(map);
   if (found === undefined) throw mapNotFound(map);
@@ -202,5 +202,6 @@ export function mapRecordOf(table: RecordTable, map: string): MapRecord {
 }
 
 export function mapNotFound(map: string): BigMapError {
+  if (!isMapName(map)) return mapNameInvalid(map);
   return new BigMapError("MAP_NOT_FOUND", `There is no map ${JSON.stringify(map.slice(0, limits.mapNameMaxChars))}`);
 }

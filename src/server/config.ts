@@ -24,11 +24,12 @@ export interface ServerConfig extends NodeConfig {
 /** Errors: INVALID_ARGUMENT, naming the setting. */
 export function assertConfig(config: NodeConfig): void {
   const { canisterCapBytes, memoryBytes } = config;
-  if (!(canisterCapBytes >= limits.canisterCapMinBytes && canisterCapBytes <= limits.canisterCapMaxBytes)) {
-    throw new BigMapError("INVALID_ARGUMENT", `A canister cap of ${canisterCapBytes} B is not between ${limits.canisterCapMinBytes} B and ${limits.canisterCapMaxBytes} B`);
+  const { canisterCapMinBytes, canisterCapMaxBytes } = limits;
+  if (!(canisterCapBytes >= canisterCapMinBytes && canisterCapBytes <= canisterCapMaxBytes && Number.isInteger(canisterCapBytes))) {
+    throw new BigMapError("INVALID_ARGUMENT", `A canister cap of ${canisterCapBytes} B is not between ${canisterCapMinBytes} B and ${canisterCapMaxBytes} B`);
   }
-  if (!(memoryBytes >= limits.memoryMinBytes)) {
-    throw new BigMapError("INVALID_ARGUMENT", `A memory budget of ${memoryBytes} B is below ${limits.memoryMinBytes} B`);
+  if (!(memoryBytes >= limits.memoryMinBytes && Number.isSafeInteger(memoryBytes))) {
+    throw new BigMapError("INVALID_ARGUMENT", `A memory budget of ${memoryBytes} B is not a number of bytes from ${limits.memoryMinBytes} B`);
   }
 }
 

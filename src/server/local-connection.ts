@@ -21,7 +21,8 @@ export class LocalConnection implements Connection {
     this.replica.submit(batch, sessionId, sink);
   }
 
-  createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription> {
+  async createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription> {
+    this.replica.assertTakesPuts();
     return this.router.createMap(map, settings);
   }
 

@@ -1,5 +1,5 @@
 import { access, constants, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BigMapError } from "../base/errors.js";
 import { layoutVersion, systemKey, systemKind } from "./key-layout.js";
 import { openRocksEngine, type RocksEngineOptions } from "./rocksdb-engine.js";
@@ -31,13 +31,39 @@ export async function openDataFolder(path: string, options: RocksEngineOptions):
 
 async function makeUsable(path: string, store: string): Promise<void> {
   try {
-    await mkdir(store, { recursive: true });
+    await makeFolder(store);
     for (const folder of [path, store]) await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const code = reason.startsWith("ENOSPC") ? "DISK_FULL" : "DATA_DIR_UNUSABLE";
     throw new BigMapError(code, `The data folder ${path} cannot be used: ${reason}`, { cause: error });
   }
+}
+
+/** Not by mkdir's own recursion: where a folder refuses its children as if it were not there (below /proc), that one never ends. */
+async function makeFolder(path: string): Promise<void> {
+  if (await isMade(path)) return;
+  await makeFolder(dirname(path));
+  await mkdir(path).catch(passExisting);
+}
+
+/** Answers false where the parent has to be made first. */
+async function isMade(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" && dirname(path) !== path) return false;
+    passExisting(error);
+  }
+  return true;
+}
+
+function passExisting(error: unknown): void {
+  if (codeOf(error) !== "EEXIST") throw error;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
 async function openStore(path: string, store: string, options: RocksEngineOptions): Promise<StorageEngine> {
