@@ -6,13 +6,14 @@
  * (see RetryLane).
  */
 import { BigMapError } from "../base/errors.js";
-import type { CancelTimer, Clock } from "../base/clock.js";
+import type { Clock } from "../base/clock.js";
 import type { SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
 import type { Random } from "../base/random.js";
 import { Backoff } from "./backoff.js";
 import type { Budget } from "./budget.js";
 import type { Connection } from "./connection.js";
+import { DeadlineTimer } from "./deadline-timer.js";
 import { PendingBatch, type Asked, type BatchOwner, type Terms } from "./pending-batch.js";
 import type { Receiver, Reject, Resolve } from "./receiver.js";
 import { RetryLane, keyTextOf, orderOf, type HeldOperation } from "./retry-lane.js";
@@ -44,8 +45,7 @@ export class Coalescer implements BatchOwner {
   /** Sent and not all answered, oldest first; answered ones stay while an older one is open. */
   #sent: PendingBatch[] = [];
   #lastSequence = 0;
-  #cancelSweep: CancelTimer | undefined;
-  #sweepAtMs = Infinity;
+  readonly #deadlineTimer: DeadlineTimer;
   #closed = false;
   #lastTerms: Terms | undefined;
   #whenIdle: (() => void)[] = [];
@@ -61,11 +61,19 @@ export class Coalescer implements BatchOwner {
   constructor(map: string, ports: CoalescerPorts) {
     this.#map = map;
     this.#ports = ports;
+    this.#deadlineTimer = new DeadlineTimer(ports.clock, () => this.#sweep());
     this.#lane = new RetryLane(ports.clock, new Backoff(ports.random), ports.budget, (operations) => this.#sendAgain(operations));
   }
 
   /** Asks one operation and resolves to what the receiver makes of its result. */
-  ask<T>(operation: number, key: Uint8Array | string, value: Uint8Array | undefined, ifVersion: number, receiver: Receiver, terms: Terms): Promise<T> {
+  ask<T>(
+    operation: number,
+    key: Uint8Array | string,
+    value: Uint8Array | undefined,
+    ifVersion: number,
+    receiver: Receiver,
+    terms: Terms,
+  ): Promise<T> {
     const promise = new Promise<unknown>(capture);
     this.enqueue(operation, key, value, ifVersion, receiver, capturedResolve, capturedReject, 0, terms);
     return promise as Promise<T>;
@@ -160,7 +168,7 @@ export class Coalescer implements BatchOwner {
     });
     this.#lane.hold(held, this.#sent);
     this.#listenForLane(batch.terms);
-    this.#sweepBy(batch.deadlineMs);
+    this.#deadlineTimer.setBy(batch.deadlineMs);
     this.#divertUnsent();
   }
 
@@ -211,7 +219,7 @@ export class Coalescer implements BatchOwner {
     if (batch.done) return;
     const operations = batch.build(this.#map, ++this.#lastSequence);
     this.#sent.push(batch);
-    this.#sweepBy(batch.deadlineMs);
+    this.#deadlineTimer.setBy(batch.deadlineMs);
     this.#ports.connection.submit(operations, this.#ports.sessionId, batch);
   }
 
@@ -245,7 +253,7 @@ export class Coalescer implements BatchOwner {
       else this.#pushAgain(rest, asked);
     }
     this.#listenForLane(batch.terms);
-    this.#sweepBy(batch.deadlineMs);
+    this.#deadlineTimer.setBy(batch.deadlineMs);
     this.finished(batch);
     return rest;
   }
@@ -294,7 +302,7 @@ export class Coalescer implements BatchOwner {
       this.#lane.lineUp({ ...asked, key, value, keyText: keyTextOf(key), order, terms, deadlineMs, error: undefined });
     }
     this.#listenForLane(terms);
-    this.#sweepBy(deadlineMs);
+    this.#deadlineTimer.setBy(deadlineMs);
   }
 
   #listenForLane(terms: Terms): void {
@@ -314,19 +322,7 @@ export class Coalescer implements BatchOwner {
     batch.abandon(reason, submitted && (this.#ports.connection.withdraw?.(batch) ?? true));
   }
 
-  /** One timer for all deadlines: it is set for the earliest, and looks at everything when it fires. */
-  #sweepBy(deadlineMs: number): void {
-    if (deadlineMs >= this.#sweepAtMs) return;
-    this.#cancelSweep?.();
-    this.#sweepAtMs = deadlineMs;
-    if (deadlineMs === Infinity) return;
-    const delayMs = Math.min(Math.max(1, deadlineMs - this.#ports.clock.monotonicMs()), longestTimerMs);
-    this.#cancelSweep = this.#ports.clock.setTimer(delayMs, () => this.#sweep());
-  }
-
   #sweep(): void {
-    this.#cancelSweep = undefined;
-    this.#sweepAtMs = Infinity;
     const nowMs = this.#ports.clock.monotonicMs();
     let nextMs = Infinity;
     for (const batch of [...this.#sent]) {
@@ -334,13 +330,10 @@ export class Coalescer implements BatchOwner {
       else if (!batch.done) nextMs = Math.min(nextMs, batch.deadlineMs);
     }
     this.#lane.refuseWhere((held) => (held.deadlineMs <= nowMs ? (held.error ?? tooLate(held.terms)) : undefined));
-    this.#sweepBy(Math.min(nextMs, this.#lane.deadlineMs));
+    this.#deadlineTimer.setBy(Math.min(nextMs, this.#lane.deadlineMs));
     if (this.#closed) this.#tellIdle();
   }
 }
-
-/** setTimeout takes 31 bits. */
-const longestTimerMs = 2 ** 31 - 1;
 
 function hasRoom(batch: PendingBatch, held: HeldOperation): boolean {
   if (held.terms.atomic) return true;

@@ -68,7 +68,8 @@ export function encodeValue<V>(codec: Codec<V>, value: V): Uint8Array {
 /** The bytes that keys with this encoded beginning share. Errors: KEY_TOO_LARGE, CODEC_FAILED. */
 export function encodePrefix<K>(codec: Codec<K>, prefix: K): Uint8Array {
   const stored = toBytes(encodeText(codec, prefix));
-  if (stored.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", `The prefix has ${stored.length} bytes; no key is that long`);
+  if (stored.length > limits.keyMaxBytes)
+    throw new BigMapError("KEY_TOO_LARGE", `The prefix has ${stored.length} bytes; no key is that long`);
   return stored;
 }
 

@@ -76,7 +76,8 @@ class GrpcConnection implements Connection {
     const { map, prefix, cursor, keysOnly, maxEntries } = request;
     return this.#retrying(signal, async (channel, deadlineMs) => {
       const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal };
-      for await (const page of channel.serverStream(mapMethods.scan, { map, prefix, cursor, keysOnly, limit: maxEntries }, options)) return page;
+      for await (const page of channel.serverStream(mapMethods.scan, { map, prefix, cursor, keysOnly, limit: maxEntries }, options))
+        return page;
       return { entries: [], cursor: undefined };
     });
   }

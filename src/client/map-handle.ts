@@ -7,8 +7,15 @@ import type { Coalescer } from "./coalescer.js";
 import type { Connection } from "./connection.js";
 import type { Asked, Terms } from "./pending-batch.js";
 import {
-  EntryReceiver, OutcomesReceiver, ValueReceiver, ValuesReceiver, deletedReceiver, foundReceiver, versionReceiver,
-  type Receiver, type VersionedValue,
+  EntryReceiver,
+  OutcomesReceiver,
+  ValueReceiver,
+  ValuesReceiver,
+  deletedReceiver,
+  foundReceiver,
+  versionReceiver,
+  type Receiver,
+  type VersionedValue,
 } from "./receiver.js";
 import { Scan, type ScanOptions } from "./scan.js";
 import type { Update, UpdateOutcome } from "./update.js";
@@ -120,7 +127,9 @@ export class MapHandle<K = string, V = Uint8Array> {
       return new Promise<(V | undefined)[]>((resolve, reject) => {
         const receiver = new ValuesReceiver(this.#value, encoded.length);
         const settle = resolve as (values: unknown) => void;
-        encoded.forEach((key, place) => this.#coalescer.enqueue(operationKind.get, key, undefined, 0, receiver, settle, reject, place, terms));
+        encoded.forEach((key, place) =>
+          this.#coalescer.enqueue(operationKind.get, key, undefined, 0, receiver, settle, reject, place, terms),
+        );
       });
     });
   }
@@ -190,7 +199,13 @@ export class MapHandle<K = string, V = Uint8Array> {
   }
 
   #ask<T>(
-    kind: number, condition: number, key: K, value: Uint8Array | undefined, ifVersion: number, receiver: Receiver, options: CallOptions | undefined,
+    kind: number,
+    condition: number,
+    key: K,
+    value: Uint8Array | undefined,
+    ifVersion: number,
+    receiver: Receiver,
+    options: CallOptions | undefined,
   ): Promise<T> {
     try {
       const terms = options === undefined ? this.#terms : this.#termsOf(options);

@@ -1,6 +1,13 @@
 /** Operations that travel together and the callers who wait for them, as columns. HOT: `push`, `deliver`. */
 import { BigMapError, assert } from "../base/errors.js";
-import { isUpdate, resultStatus, OperationBatchBuilder, type OperationBatch, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
+import {
+  isUpdate,
+  resultStatus,
+  OperationBatchBuilder,
+  type OperationBatch,
+  type ResultBatch,
+  type ResultSink,
+} from "../base/operation-batch.js";
 import type { Receiver, Reject, Resolve } from "./receiver.js";
 
 /** What operations must have in common to share a batch. Compared by identity, so one call makes one object. */
@@ -137,7 +144,8 @@ export class PendingBatch implements ResultSink {
     this.giveUp();
     this.#failures = undefined;
     for (let index = 0; index < this.#receivers.length; index++) {
-      if (this.#receivers[index] !== undefined) this.refuse(index, sent && isUpdate(this.operationAt(index)) ? outcomeUnknown(reason) : reason);
+      if (this.#receivers[index] !== undefined)
+        this.refuse(index, sent && isUpdate(this.operationAt(index)) ? outcomeUnknown(reason) : reason);
     }
     this.#owner.finished(this);
   }

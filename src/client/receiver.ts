@@ -3,7 +3,7 @@
  * costs its promise and nothing else. HOT: `accept`.
  */
 import { emptyBytes } from "../base/bytes.js";
-import { BigMapError } from "../base/errors.js";
+import type { BigMapError } from "../base/errors.js";
 import { resultStatus, type ResultBatch } from "../base/operation-batch.js";
 import { decode, type Codec } from "./codec.js";
 import type { UpdateOutcome } from "./update.js";

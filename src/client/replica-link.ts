@@ -108,7 +108,8 @@ export class ReplicaLink {
         this.#state = { kind: "connecting", lastError: error };
         logger.debug({ address, code: error.code, error: error.message }, "An endpoint did not answer.");
         // A whole round without an answer: only then it is worth to wait.
-        if (this.#turn % this.#endpoints.length === 0) await sleep(clock, this.#backoff.nextDelayMs(), this.#stop.signal).catch(() => undefined);
+        if (this.#turn % this.#endpoints.length === 0)
+          await sleep(clock, this.#backoff.nextDelayMs(), this.#stop.signal).catch(() => undefined);
       }
     }
   }
@@ -116,17 +117,17 @@ export class ReplicaLink {
   async #open(address: string): Promise<void> {
     const { clock, logger } = this.#ports;
     const deadlineMs = clock.monotonicMs() + attemptTimeoutMs;
-    let opened: ReplicaSession | undefined;
+    const holder: { session: ReplicaSession | undefined } = { session: undefined };
     // An end before the session is in hand shows in the state of its pipe.
     const onEnd = (error: BigMapError | undefined): void => {
-      if (opened !== undefined) this.#onEnd(opened, error);
+      if (holder.session !== undefined) this.#onEnd(holder.session, error);
     };
     const session = await ReplicaSession.open(address, clock, deadlineMs, this.#stop.signal, onEnd);
     if (this.#state.kind !== "connecting") {
       void session.close();
       return;
     }
-    opened = session;
+    holder.session = session;
     this.#keepAlive.release();
     this.#state = { kind: "open", session };
     this.#backoff.reset();

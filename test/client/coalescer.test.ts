@@ -52,14 +52,20 @@ describe("coalescing", () => {
     void map.put("a", "1");
     void bigmap.map("n").has("a");
     await turn();
-    assert.deepEqual(connection.batches.map(({ batch }) => batch.map), ["m", "n"]);
+    assert.deepEqual(
+      connection.batches.map(({ batch }) => batch.map),
+      ["m", "n"],
+    );
   });
 
   test("batches are cut at the limit of operations", async () => {
     const { connection, map } = openFixture();
     void map.getMany(Array.from({ length: 2 * limits.batchMaxOperations + 1 }, (_, i) => `${i}`));
     await turn();
-    assert.deepEqual(connection.batches.map(({ batch }) => batch.count), [limits.batchMaxOperations, limits.batchMaxOperations, 1]);
+    assert.deepEqual(
+      connection.batches.map(({ batch }) => batch.count),
+      [limits.batchMaxOperations, limits.batchMaxOperations, 1],
+    );
   });
 
   test("batches are cut at the limit of bytes, and never exceed it", async () => {
@@ -69,7 +75,10 @@ describe("coalescing", () => {
     void map.putMany([["é".repeat(limits.keyMaxBytes / 2), new Uint8Array(0)]]);
     await turn();
     const counts = connection.batches.map(({ batch }) => batch.count);
-    assert.equal(counts.reduce((sum, count) => sum + count, 0), 21);
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      21,
+    );
     for (const { batch } of connection.batches) assert.ok(batch.keys.length + batch.values.length <= limits.batchMaxBytes);
     assert.ok(counts.length <= 4, "batches are nearly full");
   });
@@ -92,11 +101,20 @@ describe("coalescing", () => {
   test("an atomic batch travels alone and marked", async () => {
     const { connection, map } = openFixture();
     void map.put("a", "1");
-    void map.write([{ key: "b", put: "2" }, { key: "c", delete: true }]);
+    void map.write([
+      { key: "b", put: "2" },
+      { key: "c", delete: true },
+    ]);
     void map.put("d", "3");
     await turn();
-    assert.deepEqual(connection.batches.map((_, i) => connection.textOf(i)), [["put a"], ["put b", "delete c"], ["put d"]]);
-    assert.deepEqual(connection.batches.map(({ batch }) => batch.atomic), [false, true, false]);
+    assert.deepEqual(
+      connection.batches.map((_, i) => connection.textOf(i)),
+      [["put a"], ["put b", "delete c"], ["put d"]],
+    );
+    assert.deepEqual(
+      connection.batches.map(({ batch }) => batch.atomic),
+      [false, true, false],
+    );
   });
 
   test("answers may come in parts and in any order", async () => {
@@ -129,7 +147,10 @@ describe("the client's limits", () => {
     const updates = ["b", "c", "d"].map((key) => ({ key, put: "x" }));
     assert.deepEqual(await outcomesOf([map.write(updates)]), ["OVERLOADED"]);
     await turn();
-    assert.deepEqual(connection.batches.map((_, i) => connection.textOf(i)), [["put a"]]);
+    assert.deepEqual(
+      connection.batches.map((_, i) => connection.textOf(i)),
+      [["put a"]],
+    );
   });
 
   test("bytes count too", async () => {

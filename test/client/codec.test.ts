@@ -26,7 +26,9 @@ describe("codecs", () => {
   });
 
   test("JSON survives", () => {
-    const property = fc.property(fc.jsonValue(), (value) => assert.deepEqual(decode(json(), encodeValue(json(), value)), JSON.parse(JSON.stringify(value))));
+    const property = fc.property(fc.jsonValue(), (value) =>
+      assert.deepEqual(decode(json(), encodeValue(json(), value)), JSON.parse(JSON.stringify(value))),
+    );
     fc.assert(property, { seed: 3, numRuns: 300 });
   });
 

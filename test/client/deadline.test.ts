@@ -1,6 +1,6 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { BigMapError } from "../../src/base/errors.js";
+import type { BigMapError } from "../../src/base/errors.js";
 import { openFixture, outcomesOf } from "./fixture.js";
 import { turn } from "./held-connection.js";
 
@@ -63,11 +63,17 @@ describe("deadlines", () => {
 
   test("the outcomes of putMany name the deadline one by one", async () => {
     const { clock, connection, map } = openFixture();
-    const call = map.putMany([["a", "1"], ["b", "2"]]);
+    const call = map.putMany([
+      ["a", "1"],
+      ["b", "2"],
+    ]);
     await turn();
     connection.fail(0, "CANISTER_FULL", [0]);
     clock.advance(1_000);
-    assert.deepEqual((await call).map((outcome) => (outcome.ok ? "ok" : outcome.error.code)), ["CANISTER_FULL", "OUTCOME_UNKNOWN"]);
+    assert.deepEqual(
+      (await call).map((outcome) => (outcome.ok ? "ok" : outcome.error.code)),
+      ["CANISTER_FULL", "OUTCOME_UNKNOWN"],
+    );
   });
 });
 

@@ -31,7 +31,10 @@ export class HeldConnection extends MemoryConnection {
   textOf(number: number): string[] {
     const { batch } = this.#held(number);
     const kinds = ["get", "has", "put", "delete"];
-    return Array.from({ length: batch.count }, (_, i) => `${kinds[kindOf(batch.operations[i] ?? 0)]} ${Buffer.from(keyOf(batch, i)).toString()}`);
+    return Array.from(
+      { length: batch.count },
+      (_, i) => `${kinds[kindOf(batch.operations[i] ?? 0)]} ${Buffer.from(keyOf(batch, i)).toString()}`,
+    );
   }
 
   /** Carries out the whole batch and answers. */

@@ -1,6 +1,6 @@
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import { BigMap } from "../../src/client/bigmap.js";
 import { utf8 } from "../../src/client/codec.js";
@@ -102,8 +102,14 @@ describe("a client whose server goes and comes", () => {
       }
     }
     const versions = await Promise.all(writes);
-    assert.deepEqual(versions, [...versions].sort((left, right) => left - right));
-    assert.deepEqual(await Promise.all(reads), Array.from({ length: 60 }, (_, i) => `${i}`));
+    assert.deepEqual(
+      versions,
+      [...versions].sort((left, right) => left - right),
+    );
+    assert.deepEqual(
+      await Promise.all(reads),
+      Array.from({ length: 60 }, (_, i) => `${i}`),
+    );
   });
 
   test("goes on watching a ring", async () => {
@@ -130,11 +136,13 @@ describe("connecting", () => {
   });
 
   test("is UNAVAILABLE when somebody listens who does not speak gRPC", async () => {
-    const mute = createServer().listen(0, "127.0.0.1");
+    const sockets: Socket[] = [];
+    const mute = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
     await once(mute, "listening");
     const address = mute.address();
     const endpoints = [`127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`];
     await assert.rejects(BigMap.connect({ endpoints, timeoutMs: 100 }), { code: "UNAVAILABLE" });
+    for (const socket of sockets) socket.destroy();
     mute.close();
   });
 

@@ -144,7 +144,10 @@ describe("order on a key", () => {
 });
 
 describe("atomic batches", () => {
-  const updates = [{ key: "a", put: "1" }, { key: "b", put: "2" }];
+  const updates = [
+    { key: "a", put: "1" },
+    { key: "b", put: "2" },
+  ];
 
   test("go again as a whole", async () => {
     const { connection, clock, map } = openFixture();
@@ -168,7 +171,10 @@ describe("atomic batches", () => {
     connection.fail(0, "OVERLOADED", [0]);
     connection.fail(0, "BATCH_ABORTED", [1]);
     clock.advance(aWhileMs);
-    assert.deepEqual((await call).map((outcome) => (outcome.ok ? "ok" : outcome.error.code)), ["OVERLOADED", "BATCH_ABORTED"]);
+    assert.deepEqual(
+      (await call).map((outcome) => (outcome.ok ? "ok" : outcome.error.code)),
+      ["OVERLOADED", "BATCH_ABORTED"],
+    );
     assert.equal(connection.batches.length, 1);
   });
 
@@ -261,10 +267,20 @@ test("law: whatever is refused and answered in whatever order, operations on one
     assert.equal(open, false, "every operation is answered");
     for (const key of ["a", "b", "c"]) {
       const applied = server.applied.filter((one) => one.key === key).map(({ number }) => number);
-      assert.deepEqual(applied, [...applied].sort((left, right) => left - right), "updates take effect in the order asked");
+      assert.deepEqual(
+        applied,
+        [...applied].sort((left, right) => left - right),
+        "updates take effect in the order asked",
+      );
       const acknowledged = asked.filter((one) => one.key === key && one.put && typeof one.outcome === "number");
-      assert.deepEqual(acknowledged.map(({ number }) => number), applied, "what is acknowledged was applied, once, and nothing else");
-      for (const query of asked.filter((one) => one.key === key && !one.put && typeof one.outcome === "string" && one.outcome !== "OVERLOADED")) {
+      assert.deepEqual(
+        acknowledged.map(({ number }) => number),
+        applied,
+        "what is acknowledged was applied, once, and nothing else",
+      );
+      for (const query of asked.filter(
+        (one) => one.key === key && !one.put && typeof one.outcome === "string" && one.outcome !== "OVERLOADED",
+      )) {
         const before = acknowledged.filter(({ number }) => number < query.number).at(-1)?.number ?? 0;
         assert.equal(query.outcome, `${before}`, "a query sees the updates asked before it, and none asked after");
       }

@@ -3,8 +3,17 @@ import { BigMapError } from "../../src/base/errors.js";
 import { isMapName, limits } from "../../src/base/limits.js";
 import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
 import {
-  ResultBatchBuilder, conditionOf, isUpdate, keyOf, kindOf, operationCondition, operationKind, resultStatus, valueOf,
-  type OperationBatch, type ResultSink,
+  ResultBatchBuilder,
+  conditionOf,
+  isUpdate,
+  keyOf,
+  kindOf,
+  operationCondition,
+  operationKind,
+  resultStatus,
+  valueOf,
+  type OperationBatch,
+  type ResultSink,
 } from "../../src/base/operation-batch.js";
 import type { Connection } from "../../src/client/connection.js";
 import { evenRanges } from "../../src/ring/hash-range.js";
@@ -27,7 +36,7 @@ interface StoredMap {
   readonly sequences: number[];
 }
 
-/** The map backend in its simplest form, on a plain Map: what the suite's answers are compared with, and a server for tests of the client. */
+/** The map backend in its simplest form, on a plain Map; also a server for tests of the client. */
 export class MemoryConnection implements Connection {
   readonly #maps = new Map<string, StoredMap>();
   #lastMapId = 0;
@@ -86,7 +95,13 @@ export class MemoryConnection implements Connection {
     const { entries, ring, description } = this.#existing(map);
     let bytes = 0;
     for (const { key, value } of entries.values()) bytes += key.length + value.length + limits.entryOverheadBytes;
-    return Promise.resolve({ entries: entries.size, bytes, canisters: ring.size, ringVersion: ring.version, settings: description.settings });
+    return Promise.resolve({
+      entries: entries.size,
+      bytes,
+      canisters: ring.size,
+      ringVersion: ring.version,
+      settings: description.settings,
+    });
   }
 
   async scanPage(request: ScanPageRequest): Promise<ScanPage> {
@@ -142,7 +157,10 @@ export class MemoryConnection implements Connection {
       tokenFunction: "murmur3",
     };
     const ranges = evenRanges(settings.initialCanisters);
-    const ring = new Ring(1, ranges.map((range, i) => ({ range, canisterId: i + 1, replicaId: "memory" })));
+    const ring = new Ring(
+      1,
+      ranges.map((range, i) => ({ range, canisterId: i + 1, replicaId: "memory" })),
+    );
     const description = { map: name, mapId: ++this.#lastMapId, settings };
     const map: StoredMap = { description, ring, entries: new Map(), sequences: ranges.map(() => 0) };
     this.#maps.set(name, map);

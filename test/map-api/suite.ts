@@ -1,6 +1,18 @@
 import { describe, test, before, after } from "node:test";
 import assert from "node:assert/strict";
-import { BigMap, BigMapError, bytes, compareTokens, json, limits, tokenOf, utf8, type Codec, type ErrorCode, type UpdateOutcome } from "../../src/index.js";
+import {
+  BigMapError,
+  bytes,
+  compareTokens,
+  json,
+  limits,
+  tokenOf,
+  utf8,
+  type BigMap,
+  type Codec,
+  type ErrorCode,
+  type UpdateOutcome,
+} from "../../src/index.js";
 
 export interface OpenMap {
   readonly bigmap: BigMap;
@@ -122,7 +134,10 @@ function entryTests({ bigmap, freshName }: SuitePorts): void {
     const map = bigmap().map(freshName(), { value: utf8 });
     const words = ["Käse", "ключ", "鍵", "🗺️", "e\u0301", "\u00e9", "\ufeffmark", "a\u0000b", "\ufffd"];
     for (const word of words) await map.put(word, `${word}!`);
-    assert.deepEqual(await map.getMany(words), words.map((word) => `${word}!`));
+    assert.deepEqual(
+      await map.getMany(words),
+      words.map((word) => `${word}!`),
+    );
   });
 
   test("the caller may change its buffers once the call has returned", async () => {
@@ -252,7 +267,12 @@ function conditionTests({ bigmap, freshName }: SuitePorts): void {
 
   test("of many who put the same absent key at once one wins", async () => {
     const map = bigmap().map(freshName(), { value: utf8 });
-    const tries = Array.from({ length: 50 }, (_, i) => map.put("k", `writer ${i}`, { ifAbsent: true }).then(() => i, () => undefined));
+    const tries = Array.from({ length: 50 }, (_, i) =>
+      map.put("k", `writer ${i}`, { ifAbsent: true }).then(
+        () => i,
+        () => undefined,
+      ),
+    );
     const winners = (await Promise.all(tries)).filter((winner) => winner !== undefined);
     assert.equal(winners.length, 1);
     assert.equal(await map.get("k"), `writer ${winners[0]}`);
@@ -268,7 +288,10 @@ function batchTests({ bigmap, freshName }: SuitePorts): void {
     assert.ok(written.every((outcome) => outcome.ok && outcome.version > 0));
     assert.deepEqual(await map.getMany(["absent", ...keys]), [undefined, ...keys.map((key) => `value of ${key}`)]);
     const deleted = await map.deleteMany(["absent", ...keys.slice(0, 250)]);
-    assert.deepEqual(deleted.map((outcome) => outcome.ok && outcome.existed), [false, ...keys.slice(0, 250).map(() => true)]);
+    assert.deepEqual(
+      deleted.map((outcome) => outcome.ok && outcome.existed),
+      [false, ...keys.slice(0, 250).map(() => true)],
+    );
     assert.equal((await map.stats()).entries, 250);
   });
 
@@ -293,7 +316,11 @@ function batchTests({ bigmap, freshName }: SuitePorts): void {
 
   test("a later entry of one key wins in putMany", async () => {
     const map = bigmap().map(freshName(), { value: utf8 });
-    await map.putMany([["k", "1"], ["k", "2"], ["k", "3"]]);
+    await map.putMany([
+      ["k", "1"],
+      ["k", "2"],
+      ["k", "3"],
+    ]);
     assert.equal(await map.get("k"), "3");
   });
 
@@ -303,8 +330,14 @@ function batchTests({ bigmap, freshName }: SuitePorts): void {
     const puts = Array.from({ length: 40 }, (_, i) => ({ key: `new ${i}`, put: `${i}`, ifAbsent: true }));
     const deletes = Array.from({ length: 40 }, (_, i) => ({ key: `old ${i}`, delete: true as const }));
     const outcomes = await map.write([...puts, ...deletes]);
-    assert.deepEqual(codesOf(outcomes), [...puts, ...deletes].map(() => "ok"));
-    assert.deepEqual(outcomes.slice(40).map((outcome) => outcome.ok && outcome.existed), deletes.map(() => true));
+    assert.deepEqual(
+      codesOf(outcomes),
+      [...puts, ...deletes].map(() => "ok"),
+    );
+    assert.deepEqual(
+      outcomes.slice(40).map((outcome) => outcome.ok && outcome.existed),
+      deletes.map(() => true),
+    );
     assert.equal((await map.stats()).entries, 40);
   });
 
@@ -354,7 +387,10 @@ function codecTests({ bigmap, freshName }: SuitePorts): void {
     await people.put("p", person);
     assert.deepEqual(await people.get("p"), person);
     const found = await collect(people.scan());
-    assert.deepEqual(found.map(({ key, value }) => ({ key, value })), [{ key: "p", value: person }]);
+    assert.deepEqual(
+      found.map(({ key, value }) => ({ key, value })),
+      [{ key: "p", value: person }],
+    );
   });
 
   test("a codec of one's own turns any type into bytes, for keys too", async () => {
@@ -363,17 +399,28 @@ function codecTests({ bigmap, freshName }: SuitePorts): void {
       decode: (stored) => Buffer.from(stored).readUInt32LE(0),
     };
     const map = bigmap().map(freshName(), { key: number, value: number });
-    await map.putMany([[1, 10], [2, 20], [2 ** 31, 30]]);
+    await map.putMany([
+      [1, 10],
+      [2, 20],
+      [2 ** 31, 30],
+    ]);
     assert.deepEqual(await map.getMany([2, 1, 2 ** 31, 3]), [20, 10, 30, undefined]);
     const keys = (await collect(map.scan({ keysOnly: true }))).map(({ key }) => key);
-    assert.deepEqual(keys.sort((left, right) => left - right), [1, 2, 2 ** 31]);
+    assert.deepEqual(
+      keys.sort((left, right) => left - right),
+      [1, 2, 2 ** 31],
+    );
   });
 
   test("what a codec cannot turn is CODEC_FAILED, and harms no other operation", async () => {
     const name = freshName();
     const raw = bigmap().map(name);
     const values = bigmap().map(name, { value: json() });
-    await raw.putMany([["broken", text("{")], ["not text", Uint8Array.of(0xff)], ["good", text("1")]]);
+    await raw.putMany([
+      ["broken", text("{")],
+      ["not text", Uint8Array.of(0xff)],
+      ["good", text("1")],
+    ]);
     const asked = [values.get("broken"), values.get("not text"), values.get("good")];
     const [broken, notText, good] = await Promise.allSettled(asked);
     assert.ok(broken?.status === "rejected" && failsWith("CODEC_FAILED")(broken.reason));
@@ -391,8 +438,17 @@ function orderTests({ bigmap, freshName }: SuitePorts): void {
   test("operations on one key that nobody awaits take effect in order", async () => {
     const map = bigmap().map(freshName(), { value: utf8 });
     const answers = await Promise.all([
-      map.put("k", "1"), map.get("k"), map.delete("k"), map.get("k"), map.has("k"),
-      map.put("k", "2"), map.get("k"), map.put("k", "3"), map.get("k"), map.delete("k"), map.delete("k"),
+      map.put("k", "1"),
+      map.get("k"),
+      map.delete("k"),
+      map.get("k"),
+      map.has("k"),
+      map.put("k", "2"),
+      map.get("k"),
+      map.put("k", "3"),
+      map.get("k"),
+      map.delete("k"),
+      map.delete("k"),
     ]);
     const [one, afterOne, deleted, gone, had, two, afterTwo, three, afterThree, deletedThree, deletedNothing] = answers;
     assert.deepEqual([afterOne, deleted, gone, had, afterTwo, afterThree], ["1", true, undefined, false, "2", "3"]);
@@ -435,14 +491,19 @@ function scanTests({ bigmap, freshName }: SuitePorts): void {
   let name: string;
   before(async () => {
     name = freshName();
-    await bigmap().map(name, { value: utf8 }).putMany(keys.map((key) => [key, `value of ${key}`] as const));
+    await bigmap()
+      .map(name, { value: utf8 })
+      .putMany(keys.map((key) => [key, `value of ${key}`] as const));
   });
 
   test("sees every entry once, in ring order, with its value and version", async () => {
     const map = bigmap().map(name, { value: utf8 });
     const entries = await collect(map.scan());
     const inOrder = [...keys].sort((left, right) => compareTokens(tokenOf(text(left)), tokenOf(text(right))));
-    assert.deepEqual(entries.map(({ key }) => key), inOrder);
+    assert.deepEqual(
+      entries.map(({ key }) => key),
+      inOrder,
+    );
     assert.ok(entries.every(({ key, value, version }) => value === `value of ${key}` && version > 0));
   });
 
@@ -468,14 +529,20 @@ function scanTests({ bigmap, freshName }: SuitePorts): void {
       cursor = scan.cursor;
     }
     const whole = await collect(map.scan({ prefix: "fizz/" }));
-    assert.deepEqual(seen, whole.map(({ key }) => key));
+    assert.deepEqual(
+      seen,
+      whole.map(({ key }) => key),
+    );
   });
 
   test("pages hold the same entries and say where to resume", async () => {
     const map = bigmap().map(name, { value: utf8 });
     const pages = await collect(map.scan().pages());
     assert.equal(pages.at(-1)?.cursor, undefined);
-    assert.deepEqual(pages.flatMap(({ entries }) => entries), await collect(map.scan()));
+    assert.deepEqual(
+      pages.flatMap(({ entries }) => entries),
+      await collect(map.scan()),
+    );
   });
 
   test("large values make pages by bytes", async () => {
@@ -567,7 +634,11 @@ function mapTests({ bigmap, freshName }: SuitePorts): void {
 
   test("stats count entries and bytes exactly", async () => {
     const map = bigmap().map(freshName());
-    await map.putMany([["ab", text("12345")], ["c", text("")], ["gone", text("xyz")]]);
+    await map.putMany([
+      ["ab", text("12345")],
+      ["c", text("")],
+      ["gone", text("xyz")],
+    ]);
     await map.put("ab", text("123"));
     await map.delete("gone");
     const stats = await map.stats();
@@ -592,7 +663,10 @@ function routerTests({ bigmap, freshName }: SuitePorts): void {
     assert.equal(map, name);
     assert.equal(ring.size, 5);
     assert.ok(ring.replicaIds.every((replicaId) => replicas.some((replica) => replica.replicaId === replicaId)));
-    assert.deepEqual((await bigmap().topology(name)).maps.map((description) => description.map), [name]);
+    assert.deepEqual(
+      (await bigmap().topology(name)).maps.map((description) => description.map),
+      [name],
+    );
     await assert.rejects(bigmap().ring(freshName()), failsWith("MAP_NOT_FOUND"));
   });
 
