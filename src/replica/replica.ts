@@ -216,6 +216,8 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#waitingRoom.close();
     await this.#refiner.stop();
     for (const hosted of this.#routes.canisters()) await hosted.drained();
+    // An update that was in the pipeline may have met the hard cap meanwhile, and waits for a split that does not come.
+    this.#waitingRoom.close();
     await this.#pipeline.settled();
     await this.#coldReads.settled();
     if (this.failure === undefined) await this.#checkpointer.finish();

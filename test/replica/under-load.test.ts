@@ -106,4 +106,21 @@ describe("the orderly end", () => {
     await subject.expectSound();
     await subject.node.close();
   });
+
+  test("refuses an update that meets the hard cap while it goes on", async () => {
+    const subject = await NodeUnderTest.open();
+    await subject.node.router.createMap("m", { initialCanisters: 1 });
+    await subject.ask([put("a", Buffer.alloc(20_000)), put("b", Buffer.alloc(20_000))]);
+    await subject.node.router.stop();
+    const go = subject.disk.hold();
+    const accepted = subject.answers([put("a", "small")]);
+    await settleAll();
+    const full = subject.answers([put("c", Buffer.alloc(60_000))]);
+    const stopped = subject.node.replica.stop();
+    await settleAll();
+    go();
+    assert.deepEqual([await accepted, await full], [["written"], ["SHUTTING_DOWN"]]);
+    await stopped;
+    assert.deepEqual(subject.node.replica.load, { updates: 0, updateBytes: 0, reads: 0 });
+  });
 });
