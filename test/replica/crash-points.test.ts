@@ -3,6 +3,8 @@ import { describe, test } from "node:test";
 import { BigMapError } from "../../src/base/errors.js";
 import { faultPointNames, type FaultPointName, type FaultPoints } from "../../src/base/fault-points.js";
 import { seededRandom, type Random } from "../../src/base/random.js";
+import { tokenOf } from "../../src/ring/token.js";
+import { settle } from "../../src/testing/manual-clock.js";
 import { NodeUnderTest, keepLoopAlive, put, remove, settleAll } from "./node-under-test.js";
 
 /** Crashes the disk when a point is reached for the n-th time since it was armed; counts how often each one is reached. */
@@ -154,20 +156,39 @@ describe("a crash", () => {
   });
 });
 
+/** Keys that fall into canisters of their own. */
+async function lonelyKeys(subject: NodeUnderTest, count: number): Promise<string[]> {
+  const { ring } = await subject.node.connection.getRing("m");
+  const keys = new Map<number, string>();
+  for (let i = 0; keys.size < count; i++) {
+    const { high, low } = tokenOf(Buffer.from(`key-${i}`));
+    const place = ring.indexOf(high, low);
+    if (!keys.has(place)) keys.set(place, `key-${i}`);
+  }
+  return [...keys.values()];
+}
+
 describe("the delta rows of a replica", () => {
-  test("are folded into the canisters' rows while commits go on, and a crash at any later moment finds the exact counts", async () => {
+  test("are folded into the canisters' rows while commits are under way, and a crash finds the exact counts", async () => {
     const subject = await NodeUnderTest.open();
-    await subject.node.router.createMap("m", { initialCanisters: 8 });
-    // One canister of eight is written to in each commit, so most canisters of a checkpoint were not in the last commits.
-    for (let i = 0; i < 2_100; i++) {
-      const answer = subject.answers([put(`key-${i % 97}`, "v".repeat(i % 50))]);
-      if (i < 1_980 || i % 3 === 0) assert.deepEqual(await answer, ["written"]);
-      else await new Promise((resolve) => setImmediate(resolve));
+    await subject.node.router.createMap("m", { initialCanisters: 256 });
+    const [busy, ...others] = (await lonelyKeys(subject, 61)) as [string, ...string[]];
+    // Opening each canister was a commit too; a checkpoint comes after 2,000.
+    for (let i = 0; i < 1_960 - 256; i++) await subject.ask([put(busy, "v".repeat(i % 50))]);
+    // The checkpoint comes at one of these commits, while the next one, of a canister that was never written to, is under way.
+    for (const other of others) {
+      const go = subject.disk.hold();
+      const first = subject.answers([put(busy, "v")]);
+      await settle();
+      const second = subject.answers([put(other, "v")]);
+      await settle();
+      go();
+      assert.deepEqual([await first, await second], [["written"], ["written"]]);
     }
     await settleAll();
     await subject.crash();
     await subject.expectSound();
-    assert.equal((await subject.contents()).size, 97);
+    assert.equal((await subject.contents()).size, 61);
     await subject.node.close();
   });
 });

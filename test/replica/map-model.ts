@@ -96,7 +96,7 @@ export class MapModel {
     const scanned = new Map<string, string>();
     for await (const { key, value } of map.scan()) {
       assert.ok(!scanned.has(key), `${key} was scanned twice`);
-      scanned.set(key, value as string);
+      scanned.set(key, value);
     }
     assert.deepEqual(new Map([...scanned].sort()), new Map([...this.entries].map(([key, { value }]): [string, string] => [key, value]).sort()));
     const stats = await map.stats();
