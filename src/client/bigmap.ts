@@ -4,6 +4,7 @@ import { systemClock, type Clock } from "../base/clock.js";
 import { isMapName, limits } from "../base/limits.js";
 import { silentLogger, type Logger } from "../base/logger.js";
 import type { MapDescription, MapSettings } from "../base/map-backend.js";
+import { assertSettings } from "../base/map-settings.js";
 import { systemRandom, type Random } from "../base/random.js";
 import type { Token } from "../ring/token.js";
 import type { CanisterSplit, MapRing, Topology } from "../ring/topology.js";
@@ -77,8 +78,8 @@ export class BigMap {
   map<K>(name: string, codecs: { readonly key: Codec<K> }): MapHandle<K, Uint8Array>;
   map<K, V>(name: string, codecs: { readonly key: Codec<K>; readonly value: Codec<V> }): MapHandle<K, V>;
   map(name: string, codecs: { readonly key?: Codec<unknown>; readonly value?: Codec<unknown> } = {}): MapHandle<unknown, unknown> {
-    const key = codecs.key ?? (utf8 as Codec<unknown>);
-    const value = codecs.value ?? (bytes as Codec<unknown>);
+    const key = codecs.key ?? utf8;
+    const value = codecs.value ?? bytes;
     return new MapHandle(name, { key, value }, this.#coalescerOf(name), this.#connection, this.#terms);
   }
 
@@ -86,6 +87,7 @@ export class BigMap {
   async createMap(name: string, settings: Partial<MapSettings> = {}): Promise<MapDescription> {
     this.#assertOpen();
     assertMapName(name);
+    assertSettings(settings);
     return this.#connection.createMap(name, settings);
   }
 
@@ -131,10 +133,14 @@ export class BigMap {
 
   /**
    * Splits a data canister and resolves when the new ring is in force. `cut` is the first token of the right half; by
-   * default the point that halves the bytes. Errors: CANISTER_NOT_FOUND, CANISTER_UNSPLITTABLE, CANISTER_BUSY.
+   * default the point that halves the bytes. Errors: CANISTER_NOT_FOUND, CANISTER_UNSPLITTABLE, CANISTER_BUSY,
+   * INVALID_ARGUMENT (a cut that leaves one half empty of tokens).
    */
   async splitCanister(canisterId: CanisterId, options: { readonly cut?: Token } = {}): Promise<CanisterSplit> {
     this.#assertOpen();
+    if (!Number.isSafeInteger(canisterId) || canisterId < 0)
+      throw new BigMapError("INVALID_ARGUMENT", `${canisterId} is not a canister's number`);
+    if (options.cut !== undefined) assertToken(options.cut);
     return this.#connection.splitCanister(canisterId, options.cut);
   }
 
@@ -157,7 +163,13 @@ export class BigMap {
     assertMapName(name);
     let coalescer = this.#coalescers.get(name);
     if (coalescer === undefined) {
-      const ports = { connection: this.#connection, sessionId: this.#sessionId, budget: this.#budget, clock: this.#clock, random: this.#random };
+      const ports = {
+        connection: this.#connection,
+        sessionId: this.#sessionId,
+        budget: this.#budget,
+        clock: this.#clock,
+        random: this.#random,
+      };
       coalescer = new Coalescer(name, ports);
       this.#coalescers.set(name, coalescer);
     }
@@ -171,4 +183,9 @@ export class BigMap {
 
 function assertMapName(name: string): void {
   if (!isMapName(name)) throw new BigMapError("MAP_NAME_INVALID", `"${name.slice(0, limits.mapNameMaxChars)}" is not a name for a map`);
+}
+
+function assertToken({ high, low }: Token): void {
+  if (high >>> 0 === high && low >>> 0 === low) return;
+  throw new BigMapError("INVALID_ARGUMENT", `A token is two whole numbers of 32 bits, not ${high} and ${low}`);
 }
