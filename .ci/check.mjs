@@ -7,16 +7,20 @@ process.chdir(join(dirname(fileURLToPath(import.meta.url)), ".."));
 const buf = "node_modules/@bufbuild/buf/bin/buf";
 const eslint = "node_modules/eslint/bin/eslint.js";
 const tsc = "node_modules/typescript/bin/tsc";
+const prettier = "node_modules/prettier/bin/prettier.cjs";
+const formatted = ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", ".ci/*.mjs", "eslint.config.js"];
 
 const checks = [
   ["type check", [tsc, "--noEmit", "--incremental", "false", "-p", "tsconfig.json"]],
   ["lint", [eslint, "--max-warnings", "0", "."]],
+  ["format", [prettier, "--log-level", "warn", "--check", ...formatted]],
   ["buf lint", [buf, "lint"]],
   ["buf format", [buf, "format", "--diff", "--exit-code"]],
   ["layers and style", [".ci/test.mjs", "house/"]],
 ];
 const fixes = [
   ["lint", [eslint, "--fix", "."]],
+  ["format", [prettier, "--log-level", "warn", "--write", ...formatted]],
   ["buf format", [buf, "format", "--write"]],
   ["errors page", [".ci/errors-page.mjs"]],
 ];

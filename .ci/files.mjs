@@ -7,6 +7,10 @@ export function filesBelow(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).split(sep).join("/"))
+    .map((entry) =>
+      join(entry.parentPath ?? entry.path, entry.name)
+        .split(sep)
+        .join("/"),
+    )
     .sort();
 }

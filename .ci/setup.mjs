@@ -13,8 +13,23 @@ process.chdir(root);
 
 // Settings of the npm that called us which would make the inner `npm ci` do something else.
 const misleading = new Set([
-  "dry_run", "global", "include", "json", "local_prefix", "location", "lockfile_version", "loglevel", "omit", "only",
-  "package_lock", "package_lock_only", "prefix", "production", "silent", "workspace", "workspaces",
+  "dry_run",
+  "global",
+  "include",
+  "json",
+  "local_prefix",
+  "location",
+  "lockfile_version",
+  "loglevel",
+  "omit",
+  "only",
+  "package_lock",
+  "package_lock_only",
+  "prefix",
+  "production",
+  "silent",
+  "workspace",
+  "workspaces",
 ]);
 
 try {

@@ -7,7 +7,15 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../src/base/clock.js";
-import { noErrors, OperationBatchBuilder, operationKind, resultStatus, type OperationBatch, type OperationTarget, type ResultBatch } from "../src/base/operation-batch.js";
+import {
+  noErrors,
+  OperationBatchBuilder,
+  operationKind,
+  resultStatus,
+  type OperationBatch,
+  type OperationTarget,
+  type ResultBatch,
+} from "../src/base/operation-batch.js";
 import { silentLogger } from "../src/base/logger.js";
 import { mapMethods } from "../src/proto/methods.js";
 import { GrpcChannel } from "../src/rpc/grpc-channel.js";
@@ -131,7 +139,12 @@ export async function echoFloor(load: Load): Promise<number> {
 async function main(words: readonly string[]): Promise<void> {
   const [kind = "get", seconds = "5", callers = "256", valueBytes = "100"] = words;
   if (kind === "serve") return serve(Number(words[1]));
-  const load: Load = { kind: kind === "put" ? "put" : "get", durationMs: Number(seconds) * 1000, callers: Number(callers), valueBytes: Number(valueBytes) };
+  const load: Load = {
+    kind: kind === "put" ? "put" : "get",
+    durationMs: Number(seconds) * 1000,
+    callers: Number(callers),
+    valueBytes: Number(valueBytes),
+  };
   const perSecond = await echoFloor(load);
   process.stdout.write(`${JSON.stringify({ ...load, operationsPerSecond: Math.round(perSecond) })}\n`);
 }

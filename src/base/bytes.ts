@@ -46,7 +46,16 @@ export function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
 }
 
 const sizeUnits: Readonly<Record<string, number>> = {
-  "": 1, b: 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12,
+  "": 1,
+  b: 1,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
 };
 
 /** Parses "4GiB", "512 MiB", "1000" into a number of bytes. Errors: INVALID_ARGUMENT. */

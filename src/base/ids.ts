@@ -10,5 +10,8 @@ export type ReplicaId = string;
 /** Number of one connection (or in-process user) of a replica: operations of one session on one key keep their order. */
 export type SessionId = number;
 
+/** Stands for operations of more than one session. */
+export const severalSessions: SessionId = -1;
+
 /** Map id 0 belongs to the system: the meta records and the accounting of the canisters. */
 export const systemMapId: MapId = 0;

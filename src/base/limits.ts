@@ -29,7 +29,7 @@ export const limits = {
   entryOverheadBytes: 32,
 
   canisterCapDefaultBytes: 4 * gibBytes,
-  /** A canister must be able to hold a few of the largest entries. */
+  /** Small caps are for tests and demonstrations: an entry that does not fit into a canister at all is CANISTER_FULL. */
   canisterCapMinBytes: 64 * kibBytes,
   canisterCapMaxBytes: 4 * gibBytes,
   /** Of the cap; splitting starts here. */

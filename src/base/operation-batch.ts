@@ -299,7 +299,6 @@ export class CollectingSink implements ResultSink {
   }
 }
 
-
 function grown(buffer: Buffer, usedBytes: number, neededBytes: number): Buffer<ArrayBuffer> {
   const wider = Buffer.allocUnsafe(Math.max(neededBytes, buffer.length * 2, 256));
   buffer.copy(wider, 0, 0, usedBytes);

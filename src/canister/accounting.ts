@@ -148,5 +148,10 @@ function lastCell(range: HashRange, depth: number): number {
 }
 
 function sameRange(left: HashRange, right: HashRange): boolean {
-  return left.start.high === right.start.high && left.start.low === right.start.low && left.end.high === right.end.high && left.end.low === right.end.low;
+  return (
+    left.start.high === right.start.high &&
+    left.start.low === right.start.low &&
+    left.end.high === right.end.high &&
+    left.end.low === right.end.low
+  );
 }

@@ -43,7 +43,11 @@ export class DataCanister {
   onlyToken: Token | undefined;
   #state: CanisterState = "opening";
 
-  constructor(identity: { canisterId: CanisterId; mapId: MapId; map: string; capBytes: number; epoch: number }, accounting: Accounting, sequence: number) {
+  constructor(
+    identity: { canisterId: CanisterId; mapId: MapId; map: string; capBytes: number; epoch: number },
+    accounting: Accounting,
+    sequence: number,
+  ) {
     this.canisterId = identity.canisterId;
     this.mapId = identity.mapId;
     this.map = identity.map;

@@ -37,8 +37,10 @@ export function encodeCursor(mapId: MapId, prefix: Uint8Array, position: ScanPos
 export function decodeCursor(bytes: Uint8Array, mapId: MapId, prefix: Uint8Array): ScanPosition {
   const cursor = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const keyBytes = cursor.length - cursorHeaderBytes;
-  if (keyBytes < 0 || keyBytes > limits.keyMaxBytes || cursor[0] !== cursorLayout) throw new BigMapError("CURSOR_INVALID", "This is not a scan cursor");
-  if (cursor.readUInt32BE(1) !== murmur3(cursor, 5, cursor.length, checkSeed)) throw new BigMapError("CURSOR_INVALID", "The scan cursor is damaged");
+  if (keyBytes < 0 || keyBytes > limits.keyMaxBytes || cursor[0] !== cursorLayout)
+    throw new BigMapError("CURSOR_INVALID", "This is not a scan cursor");
+  if (cursor.readUInt32BE(1) !== murmur3(cursor, 5, cursor.length, checkSeed))
+    throw new BigMapError("CURSOR_INVALID", "The scan cursor is damaged");
   if (cursor.readUInt32BE(5) !== mapId) throw new BigMapError("CURSOR_INVALID", "The scan cursor belongs to another map");
   if (cursor.readUInt32BE(9) !== murmur3(prefix, 0, prefix.length, checkSeed)) {
     throw new BigMapError("CURSOR_INVALID", "The scan cursor belongs to a scan with another prefix");

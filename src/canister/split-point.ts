@@ -26,7 +26,10 @@ const nothing: Amount = { entries: 0, bytes: 0 };
  */
 export async function findSplitPoint(engine: StorageEngine, mapId: MapId, accounting: Accounting): Promise<SplitPoint> {
   const middle = middleCell(accounting);
-  const onGrid = bestOf(accounting, [middle, middle + 1].map((cell) => accounting.startOfCell(cell)));
+  const onGrid = bestOf(
+    accounting,
+    [middle, middle + 1].map((cell) => accounting.startOfCell(cell)),
+  );
   if (onGrid !== undefined && smallerShare(onGrid) >= goodShare) return onGrid;
   const inCell = await findInCell(engine, mapId, accounting, middle);
   const best = [onGrid, inCell].filter((point) => point !== undefined).sort((a, b) => smallerShare(b) - smallerShare(a))[0];
@@ -122,7 +125,7 @@ async function readAmounts(
 /** Calls back for every stored entry that the reader has left, in order, with what it counts; closes the reader. */
 export async function visitAmounts(reader: SnapshotReader, visit: (token: Token, bytes: number) => void): Promise<void> {
   try {
-    for (let finished = false; !finished; ) {
+    for (let finished = false; !finished;) {
       const page = await reader.next({ maxRows: limits.scanPageMaxEntries, maxBytes: limits.scanReadMaxBytes });
       for (let i = 0; i < page.keys.length; i++) {
         const key = asBuffer(page.keys[i] as Uint8Array);

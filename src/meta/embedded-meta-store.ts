@@ -134,7 +134,7 @@ async function loadTable(engine: StorageEngine): Promise<MetaTable> {
   const table = new MetaTable();
   const reader = engine.openReader(systemKeyRange(systemKind.meta));
   try {
-    for (let finished = false; !finished; ) {
+    for (let finished = false; !finished;) {
       const page = await reader.next({ maxRows: 1_000, maxBytes: 1_048_576 });
       page.keys.forEach((key, i) => restoreRow(table, key, page.values[i] ?? emptyBytes));
       finished = page.finished;

@@ -221,4 +221,3 @@ function entryToWire(entry: ScannedEntry): v1.Entry.$Properties {
 function entryFromWire(wire: v1.Entry.$Properties): ScannedEntry {
   return { key: wire.key ?? emptyBytes, value: wire.value ?? emptyBytes, version: fromOptionalLong(wire.version) };
 }
-

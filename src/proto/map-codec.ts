@@ -94,14 +94,21 @@ export function tokenFunctionToWire(name: TokenFunctionName): v1.TokenFunction {
 /** Errors: FRAME_INVALID for a function that this version cannot compute: a guess would send keys to wrong canisters. */
 export function tokenFunctionFromWire(wire: v1.TokenFunction | null | undefined): TokenFunctionName | undefined {
   switch (wire ?? v1.TokenFunction.TOKEN_FUNCTION_UNSPECIFIED) {
-    case v1.TokenFunction.TOKEN_FUNCTION_UNSPECIFIED: return undefined;
-    case v1.TokenFunction.TOKEN_FUNCTION_MURMUR3: return "murmur3";
-    default: throw frameInvalid(`Token function ${String(wire)} is unknown to this version`);
+    case v1.TokenFunction.TOKEN_FUNCTION_UNSPECIFIED:
+      return undefined;
+    case v1.TokenFunction.TOKEN_FUNCTION_MURMUR3:
+      return "murmur3";
+    default:
+      throw frameInvalid(`Token function ${String(wire)} is unknown to this version`);
   }
 }
 
 function mapNameCodec(type: Parameters<typeof messageCodec<MapNameRequest, MapNameRequest, MapNameRequest>>[0]) {
-  return messageCodec(type, (message: MapNameRequest) => ({ map: message.map }), (wire): MapNameRequest => ({ map: wire.map }));
+  return messageCodec(
+    type,
+    (message: MapNameRequest) => ({ map: message.map }),
+    (wire): MapNameRequest => ({ map: wire.map }),
+  );
 }
 
 /** Zero values mean the server's defaults. */

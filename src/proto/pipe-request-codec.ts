@@ -36,10 +36,17 @@ export function encodePipeRequest(batch: OperationBatch, batchId: number, nowMs:
   const mapBytes = Buffer.byteLength(batch.map, "utf8");
   const timeoutMs = timeoutOf(batch.deadlineMs, nowMs);
   const writer = new FrameWriter(
-    numberFieldBytes(batchId) + fieldBytes(mapBytes) + numberFieldBytes(timeoutMs) +
-      (batch.atomic ? 2 : 0) + (batch.noForward ? 2 : 0) +
-      fieldBytes(count) + fieldBytes(keyColumnBytes) + fieldBytes(batch.keys.length) +
-      fieldBytes(valueColumnBytes) + fieldBytes(batch.values.length) + fieldBytes(versionColumnBytes),
+    numberFieldBytes(batchId) +
+      fieldBytes(mapBytes) +
+      numberFieldBytes(timeoutMs) +
+      (batch.atomic ? 2 : 0) +
+      (batch.noForward ? 2 : 0) +
+      fieldBytes(count) +
+      fieldBytes(keyColumnBytes) +
+      fieldBytes(batch.keys.length) +
+      fieldBytes(valueColumnBytes) +
+      fieldBytes(batch.values.length) +
+      fieldBytes(versionColumnBytes),
   );
   writer.numberField(1, batchId);
   writer.textField(2, batch.map, mapBytes);
@@ -113,14 +120,30 @@ class RequestFields {
 
   #field(reader: FrameReader, tag: number): void {
     switch (tag) {
-      case (1 << 3) | wireType.varint: this.batchId = reader.varint(); return;
-      case (2 << 3) | wireType.lengthDelimited: this.map = reader.text(); return;
-      case (3 << 3) | wireType.varint: this.timeoutMs = reader.uint32(); return;
-      case (4 << 3) | wireType.varint: this.atomic = reader.bool(); return;
-      case (5 << 3) | wireType.varint: this.noForward = reader.bool(); return;
-      case (6 << 3) | wireType.lengthDelimited: this.operations = reader.bytes(); return;
-      case (8 << 3) | wireType.lengthDelimited: this.keys = reader.bytes(); return;
-      case (10 << 3) | wireType.lengthDelimited: this.values = reader.bytes(); return;
+      case (1 << 3) | wireType.varint:
+        this.batchId = reader.varint();
+        return;
+      case (2 << 3) | wireType.lengthDelimited:
+        this.map = reader.text();
+        return;
+      case (3 << 3) | wireType.varint:
+        this.timeoutMs = reader.uint32();
+        return;
+      case (4 << 3) | wireType.varint:
+        this.atomic = reader.bool();
+        return;
+      case (5 << 3) | wireType.varint:
+        this.noForward = reader.bool();
+        return;
+      case (6 << 3) | wireType.lengthDelimited:
+        this.operations = reader.bytes();
+        return;
+      case (8 << 3) | wireType.lengthDelimited:
+        this.keys = reader.bytes();
+        return;
+      case (10 << 3) | wireType.lengthDelimited:
+        this.values = reader.bytes();
+        return;
     }
     const field = tag >>> 3;
     if (field === 7) this.keyBytes.take(reader, tag);
@@ -136,7 +159,14 @@ function timeoutOf(deadlineMs: number, nowMs: number): number {
   return Math.min(0xffffffff, Math.max(1, Math.ceil(deadlineMs - nowMs)));
 }
 
-function writeLengths(writer: FrameWriter, field: number, columnBytes: number, batch: OperationBatch, offsets: Uint32Array, putsOnly: boolean): void {
+function writeLengths(
+  writer: FrameWriter,
+  field: number,
+  columnBytes: number,
+  batch: OperationBatch,
+  offsets: Uint32Array,
+  putsOnly: boolean,
+): void {
   if (columnBytes === 0) return;
   writer.beginField(field, columnBytes);
   for (let i = 0; i < batch.count; i++) {

@@ -24,14 +24,20 @@ export function encodePipeResponse(batchId: number, results: ResultBatch): Buffe
   for (let i = 0; i < count; i++) {
     if (indexes !== undefined) indexColumnBytes += varintBytes(indexes[i] as number);
     versionColumnBytes += varintBytes(versions[i] as number);
-    if (statuses[i] === resultStatus.foundValue) valueColumnBytes += varintBytes((valueOffsets[i + 1] as number) - (valueOffsets[i] as number));
+    if (statuses[i] === resultStatus.foundValue)
+      valueColumnBytes += varintBytes((valueOffsets[i + 1] as number) - (valueOffsets[i] as number));
   }
   const errors = encodeErrors(results.errors);
   let errorBytes = 0;
   for (const error of errors) errorBytes += fieldBytes(error.length);
   const writer = new FrameWriter(
-    numberFieldBytes(batchId) + fieldBytes(indexColumnBytes) + fieldBytes(count) + fieldBytes(versionColumnBytes) +
-      fieldBytes(valueColumnBytes) + fieldBytes(results.values.length) + errorBytes,
+    numberFieldBytes(batchId) +
+      fieldBytes(indexColumnBytes) +
+      fieldBytes(count) +
+      fieldBytes(versionColumnBytes) +
+      fieldBytes(valueColumnBytes) +
+      fieldBytes(results.values.length) +
+      errorBytes,
   );
   writer.numberField(1, batchId);
   if (indexes !== undefined && count > 0) {
@@ -99,11 +105,21 @@ class ResponseFields {
 
   #field(frame: Buffer, reader: FrameReader, tag: number): void {
     switch (tag) {
-      case (1 << 3) | wireType.varint: this.batchId = reader.varint(); return;
-      case (3 << 3) | wireType.lengthDelimited: this.statuses = reader.bytes(); return;
-      case (6 << 3) | wireType.lengthDelimited: this.values = reader.bytes(); return;
-      case (7 << 3) | wireType.lengthDelimited: this.#error(frame, reader); return;
-      case (8 << 3) | wireType.lengthDelimited: this.#closing(frame, reader); return;
+      case (1 << 3) | wireType.varint:
+        this.batchId = reader.varint();
+        return;
+      case (3 << 3) | wireType.lengthDelimited:
+        this.statuses = reader.bytes();
+        return;
+      case (6 << 3) | wireType.lengthDelimited:
+        this.values = reader.bytes();
+        return;
+      case (7 << 3) | wireType.lengthDelimited:
+        this.#error(frame, reader);
+        return;
+      case (8 << 3) | wireType.lengthDelimited:
+        this.#closing(frame, reader);
+        return;
     }
     const field = tag >>> 3;
     if (field === 2) this.indexes.take(reader, tag);

@@ -199,7 +199,11 @@ export class CanisterKeeper {
       const stored = await this.parts.meta.get(key);
       if (stored === undefined) return;
       const value = encodeCanisterRecord({ ...decodeCanisterRecord(stored.value), stopped });
-      const { committed } = await this.parts.meta.commit({ compares: [{ key, revision: stored.revision }], puts: [{ key, value }], deletes: [] });
+      const { committed } = await this.parts.meta.commit({
+        compares: [{ key, revision: stored.revision }],
+        puts: [{ key, value }],
+        deletes: [],
+      });
       if (committed) return;
     }
   }

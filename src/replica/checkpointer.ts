@@ -67,5 +67,8 @@ export class Checkpointer {
  */
 export function putCanisterRow(commit: Commit, hosted: HostedCanister): void {
   const { canisterId, mapId, sequence, accounting } = hosted.canister;
-  commit.rows.put(canisterKey(canisterId), encodeCanisterRow({ mapId, clearing: hosted.isClearing, commitNumber: commit.number, sequence, accounting }));
+  commit.rows.put(
+    canisterKey(canisterId),
+    encodeCanisterRow({ mapId, clearing: hosted.isClearing, commitNumber: commit.number, sequence, accounting }),
+  );
 }

@@ -1,7 +1,13 @@
 import { asBuffer } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { kindOf, operationKind, resultStatus } from "../base/operation-batch.js";
-import { assertEntryValue, entryHeaderBytes, entryKeyPrefixBytes, versionOfEntryValue, writeEntryKeyPrefix } from "../storage/key-layout.js";
+import {
+  assertEntryValue,
+  entryHeaderBytes,
+  entryKeyPrefixBytes,
+  versionOfEntryValue,
+  writeEntryKeyPrefix,
+} from "../storage/key-layout.js";
 import type { StorageEngine } from "../storage/storage-engine.js";
 import type { BatchExecution } from "./batch-execution.js";
 import type { EntryCache } from "./entry-cache.js";

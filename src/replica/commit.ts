@@ -60,8 +60,13 @@ export class Commit {
   }
 
   addResult(
-    execution: BatchExecution, index: number, hosted: HostedCanister, key: PendingKey,
-    status: number, version: number, detail: BigMapError | ValuePlace | undefined,
+    execution: BatchExecution,
+    index: number,
+    hosted: HostedCanister,
+    key: PendingKey,
+    status: number,
+    version: number,
+    detail: BigMapError | ValuePlace | undefined,
   ): void {
     this.executions.push(execution);
     this.indexes.push(index);

@@ -77,7 +77,14 @@ function record(commit: Commit, execution: BatchExecution, index: number, hosted
 }
 
 /** A query that follows an update of its key by the same session: it sees that update, and is answered with it. */
-function recordQuery(commit: Commit, execution: BatchExecution, index: number, hosted: HostedCanister, key: PendingKey, kind: number): void {
+function recordQuery(
+  commit: Commit,
+  execution: BatchExecution,
+  index: number,
+  hosted: HostedCanister,
+  key: PendingKey,
+  kind: number,
+): void {
   if (key.version === 0) commit.addResult(execution, index, hosted, key, resultStatus.notFound, 0, undefined);
   else if (kind === operationKind.has) commit.addResult(execution, index, hosted, key, resultStatus.found, key.version, undefined);
   else {
@@ -106,8 +113,16 @@ function decideUnit(group: UpdateGroup, first: number, size: number, commit: Com
   for (let i = first; i < first + size && failedAt < 0; i++) {
     const execution = group.executions[i] as BatchExecution;
     const key = group.keys[i] as PendingKey;
-    undos.push({ key, version: key.version, entryBytes: key.entryBytes, value: key.value, valueStart: key.valueStart, valueEnd: key.valueEnd });
-    const outcome = nowMs > execution.batch.deadlineMs ? deadlinePassed() : (key.failure ?? decide(execution, group.indexes[i] as number, hosted, key));
+    undos.push({
+      key,
+      version: key.version,
+      entryBytes: key.entryBytes,
+      value: key.value,
+      valueStart: key.valueStart,
+      valueEnd: key.valueEnd,
+    });
+    const outcome =
+      nowMs > execution.batch.deadlineMs ? deadlinePassed() : (key.failure ?? decide(execution, group.indexes[i] as number, hosted, key));
     outcomes.push(typeof outcome === "number" ? outcome : refusal.conditionFailed);
     if (typeof outcome === "number" && outcome !== refusal.conditionFailed && outcome !== refusal.full) continue;
     failedAt = i;
@@ -140,8 +155,17 @@ function undoAll(hosted: HostedCanister, undos: readonly Undo[], outcomes: reado
 
 function failUnit(group: UpdateGroup, first: number, size: number, commit: Commit, failedAt: number, failure: BigMapError): void {
   for (let i = first; i < first + size; i++) {
-    const error = i === failedAt ? failure : new BigMapError("BATCH_ABORTED", `Nothing was applied: another update failed with ${failure.code}`);
-    commit.addResult(group.executions[i] as BatchExecution, group.indexes[i] as number, group.canisters[i] as HostedCanister, group.keys[i] as PendingKey, resultStatus.failed, 0, error);
+    const error =
+      i === failedAt ? failure : new BigMapError("BATCH_ABORTED", `Nothing was applied: another update failed with ${failure.code}`);
+    commit.addResult(
+      group.executions[i] as BatchExecution,
+      group.indexes[i] as number,
+      group.canisters[i] as HostedCanister,
+      group.keys[i] as PendingKey,
+      resultStatus.failed,
+      0,
+      error,
+    );
   }
 }
 
@@ -176,7 +200,12 @@ function unitBytes(group: UpdateGroup, first: number, size: number): number {
     const index = group.indexes[i] as number;
     const key = group.keys[i] as PendingKey;
     if (kindOf(batch.operations[index] as number) !== operationKind.put) continue;
-    bytes += (batch.valueOffsets[index + 1] as number) - (batch.valueOffsets[index] as number) + key.keyEnd - key.keyStart + limits.entryOverheadBytes;
+    bytes +=
+      (batch.valueOffsets[index + 1] as number) -
+      (batch.valueOffsets[index] as number) +
+      key.keyEnd -
+      key.keyStart +
+      limits.entryOverheadBytes;
   }
   return bytes;
 }

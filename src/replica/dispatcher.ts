@@ -1,9 +1,17 @@
 /** Sends each operation of a batch where it is carried out: cache, cold read, update pipeline, waiting room, other replica. HOT. */
 import { copyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
-import type { SessionId } from "../base/ids.js";
+import { severalSessions, type SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
-import { isUpdate, kindOf, operationKind, resultStatus, type OperationBatch, type OperationTarget, type ResultSink } from "../base/operation-batch.js";
+import {
+  isUpdate,
+  kindOf,
+  operationKind,
+  resultStatus,
+  type OperationBatch,
+  type OperationTarget,
+  type ResultSink,
+} from "../base/operation-batch.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
 import type { Admission } from "./admission.js";
 import { BatchExecution } from "./batch-execution.js";
@@ -119,13 +127,20 @@ export class Dispatcher implements OperationTarget {
 
   /** A query that comes after an update of its key by the same session takes the update's road, and so sees it. */
   #followsUpdate(execution: BatchExecution, index: number, hosted: HostedCanister, high: number, low: number): boolean {
-    if (hosted.parkedTokens.size > 0 && hosted.parkedTokens.has(tokenNumber(high, low))) {
-      this.#park(hosted, execution, [index], high, low);
+    if (hosted.parked.length > 0 && hosted.hasParked(tokenNumber(high, low), execution.sessionId)) {
+      this.#park(hosted, execution, [index], [[high, low]]);
       return true;
     }
     if (this.#parts.pendingKeys.isEmpty) return false;
     const { keys, keyOffsets } = execution.batch;
-    const key = this.#parts.pendingKeys.find(hosted.canister.mapId, high, low, keys, keyOffsets[index] as number, keyOffsets[index + 1] as number);
+    const key = this.#parts.pendingKeys.find(
+      hosted.canister.mapId,
+      high,
+      low,
+      keys,
+      keyOffsets[index] as number,
+      keyOffsets[index + 1] as number,
+    );
     if (key === undefined || (key.sessionId !== execution.sessionId && key.sessionId !== severalSessions)) return false;
     if (key.isKnown && !key.hasValue) this.#fetchValue(key, hosted);
     this.#arrive(execution, index, hosted, key, 1);
@@ -147,7 +162,7 @@ export class Dispatcher implements OperationTarget {
   #update(execution: BatchExecution, index: number, hosted: HostedCanister, high: number, low: number): void {
     const refused = this.#admit(execution, index, hosted);
     if (refused !== undefined) execution.addError(index, refused);
-    else if (!hosted.takesUpdates) this.#park(hosted, execution, [index], high, low);
+    else if (!hosted.takesUpdates) this.#park(hosted, execution, [index], [[high, low]]);
     else this.#arrive(execution, index, hosted, this.#pendingKey(execution, index, hosted, high, low), 1);
   }
 
@@ -183,8 +198,7 @@ export class Dispatcher implements OperationTarget {
     }
     const tokens = unit.map((index) => tokenAt(batch, index));
     if (!hosted.takesUpdates) {
-      for (const [high, low] of tokens) hosted.parkedTokens.add(tokenNumber(high, low));
-      this.#parkUnit(hosted, execution, unit);
+      this.#park(hosted, execution, unit, tokens);
       return;
     }
     unit.forEach((index, i) => {
@@ -220,7 +234,7 @@ export class Dispatcher implements OperationTarget {
     const { cache } = this.#parts;
     if (!cache.find(hosted.cacheSpace, high, low, keys, start, end)) group.loads.push(key);
     else if (cache.foundAbsent) key.setAbsent();
-    else key.setValue(cache.foundVersion, end - start + cache.foundValueEnd - cache.foundValueStart + limits.entryOverheadBytes, undefined, 0, 0);
+    else key.setSize(cache.foundVersion, end - start + cache.foundValueEnd - cache.foundValueStart + limits.entryOverheadBytes);
     return key;
   }
 
@@ -236,13 +250,15 @@ export class Dispatcher implements OperationTarget {
     group.unitSizes.push(unitSize);
   }
 
-  #park(hosted: HostedCanister, execution: BatchExecution, indexes: readonly number[], high: number, low: number): void {
-    hosted.parkedTokens.add(tokenNumber(high, low));
-    this.#parkUnit(hosted, execution, indexes);
-  }
-
-  #parkUnit(hosted: HostedCanister, execution: BatchExecution, indexes: readonly number[]): void {
-    hosted.parked.push({ execution, indexes, arrival: this.#arrivals++, parkedAtMs: (execution.waitingSinceMs ??= this.#parts.monotonicMs()) });
+  #park(
+    hosted: HostedCanister,
+    execution: BatchExecution,
+    indexes: readonly number[],
+    tokens: readonly (readonly [number, number])[],
+  ): void {
+    const parkedAtMs = (execution.waitingSinceMs ??= this.#parts.monotonicMs());
+    const numbers = tokens.map(([high, low]) => tokenNumber(high, low));
+    hosted.park({ execution, indexes, arrival: this.#arrivals++, parkedAtMs }, numbers);
   }
 
   /** An operation that came through the pipeline or the waiting room needs no room any more. */
@@ -302,9 +318,6 @@ export class Dispatcher implements OperationTarget {
     this.#parts.pipeline.push(group);
   }
 }
-
-/** A pending key that updates of more than one session touch. */
-const severalSessions: SessionId = -1;
 
 /** An atomic batch with an operation that would be refused in any map is refused before anything is done for it. */
 function refusedForFault(execution: BatchExecution, indexes: readonly number[]): boolean {

@@ -89,8 +89,16 @@ export class EntryCache {
 
   /** Remembers an entry; the bytes are copied. `version` 0: remembers that there is none. */
   set(
-    space: number, tokenHigh: number, tokenLow: number, version: number,
-    key: Uint8Array, keyStart: number, keyEnd: number, value: Uint8Array, valueStart: number, valueEnd: number,
+    space: number,
+    tokenHigh: number,
+    tokenLow: number,
+    version: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
   ): void {
     const keyBytes = keyEnd - keyStart;
     const valueBytes = valueEnd - valueStart;
@@ -196,7 +204,8 @@ export class EntryCache {
 
   /** Marks where the records of the head segment end: a record without a key cannot be. */
   #endSegment(): void {
-    if (this.#headOffset + headerBytes <= segmentBytes) (this.#words[this.#head] as Uint32Array).fill(0, this.#headOffset / 4, this.#headOffset / 4 + headerWords);
+    if (this.#headOffset + headerBytes <= segmentBytes)
+      (this.#words[this.#head] as Uint32Array).fill(0, this.#headOffset / 4, this.#headOffset / 4 + headerWords);
   }
 
   /**
@@ -207,7 +216,7 @@ export class EntryCache {
     const words = this.#words[this.#head] as Uint32Array;
     const bytes = this.#bytes[this.#head] as Buffer;
     let kept = 0;
-    for (let offset = 0; offset + headerBytes <= segmentBytes; ) {
+    for (let offset = 0; offset + headerBytes <= segmentBytes;) {
       const word = offset / 4;
       const flags = words[word + 4] as number;
       const keyBytes = (flags >>> keyBytesShift) & keyBytesMask;

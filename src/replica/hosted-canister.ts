@@ -1,3 +1,4 @@
+import { severalSessions, type SessionId } from "../base/ids.js";
 import type { DataCanister } from "../canister/data-canister.js";
 import type { BatchExecution } from "./batch-execution.js";
 
@@ -21,8 +22,8 @@ export class HostedCanister {
   /** While the entries are being deleted nothing is put into the cache, and the stored row says that it must be finished. */
   isClearing = false;
   parked: ParkedOperations[] = [];
-  /** Token numbers of the parked operations: a query that comes after a parked update of its key must wait too. */
-  readonly parkedTokens = new Set<number>();
+  /** By token number, whose operations are parked: a query that comes after a parked update of its session must wait too. */
+  readonly #parkedTokens = new Map<number, SessionId>();
   /** Was reported over the soft cap at this many bytes; reported again when it has grown. */
   reportedBytes = 0;
   #onDrained: (() => void)[] = [];
@@ -56,11 +57,27 @@ export class HostedCanister {
     for (const resolve of waiting) resolve();
   }
 
+  /** Parks operations on these tokens. */
+  park(operations: ParkedOperations, tokenNumbers: readonly number[]): void {
+    const { sessionId } = operations.execution;
+    this.parked.push(operations);
+    for (const number of tokenNumbers) {
+      const known = this.#parkedTokens.get(number) ?? sessionId;
+      this.#parkedTokens.set(number, known === sessionId ? sessionId : severalSessions);
+    }
+  }
+
+  /** Whether an operation of the session on this token is parked. HOT. */
+  hasParked(tokenNumber: number, sessionId: SessionId): boolean {
+    const known = this.#parkedTokens.get(tokenNumber);
+    return known !== undefined && (known === sessionId || known === severalSessions);
+  }
+
   /** Takes the parked operations, in the order in which they arrived. */
   takeParked(): ParkedOperations[] {
     const parked = this.parked.sort((a, b) => a.arrival - b.arrival);
     this.parked = [];
-    this.parkedTokens.clear();
+    this.#parkedTokens.clear();
     return parked;
   }
 }

@@ -79,5 +79,7 @@ export class RouteTable {
 function isSameRange(hosted: HostedCanister, ring: Ring, index: number): boolean {
   const { start, end } = hosted.canister.range;
   const expected = ring.rangeAt(index);
-  return start.high === expected.start.high && start.low === expected.start.low && end.high === expected.end.high && end.low === expected.end.low;
+  return (
+    start.high === expected.start.high && start.low === expected.start.low && end.high === expected.end.high && end.low === expected.end.low
+  );
 }

@@ -6,7 +6,12 @@ import { tokenHigh, tokenLow } from "../ring/token.js";
 /** Bytes of an operation's key and value. */
 export function operationBytes(batch: OperationBatch, index: number): number {
   const { keyOffsets, valueOffsets } = batch;
-  return (keyOffsets[index + 1] as number) - (keyOffsets[index] as number) + (valueOffsets[index + 1] as number) - (valueOffsets[index] as number);
+  return (
+    (keyOffsets[index + 1] as number) -
+    (keyOffsets[index] as number) +
+    (valueOffsets[index + 1] as number) -
+    (valueOffsets[index] as number)
+  );
 }
 
 /** What is wrong with an operation before anyone looks at the map. HOT. */
@@ -14,8 +19,10 @@ export function faultOf(batch: OperationBatch, index: number): BigMapError | und
   const keyBytes = (batch.keyOffsets[index + 1] as number) - (batch.keyOffsets[index] as number);
   const valueBytes = (batch.valueOffsets[index + 1] as number) - (batch.valueOffsets[index] as number);
   if (keyBytes === 0) return new BigMapError("KEY_EMPTY", "The key is empty");
-  if (keyBytes > limits.keyMaxBytes) return new BigMapError("KEY_TOO_LARGE", `The key has ${keyBytes} B; ${limits.keyMaxBytes} B are allowed`);
-  if (valueBytes > limits.valueMaxBytes) return new BigMapError("VALUE_TOO_LARGE", `The value has ${valueBytes} B; ${limits.valueMaxBytes} B are allowed`);
+  if (keyBytes > limits.keyMaxBytes)
+    return new BigMapError("KEY_TOO_LARGE", `The key has ${keyBytes} B; ${limits.keyMaxBytes} B are allowed`);
+  if (valueBytes > limits.valueMaxBytes)
+    return new BigMapError("VALUE_TOO_LARGE", `The value has ${valueBytes} B; ${limits.valueMaxBytes} B are allowed`);
   return undefined;
 }
 

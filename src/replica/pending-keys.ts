@@ -46,6 +46,11 @@ export class PendingKey {
     this.value = undefined;
   }
 
+  /** The entry is there; its value is not at hand. */
+  setSize(version: number, entryBytes: number): void {
+    this.setValue(version, entryBytes, undefined, 0, 0);
+  }
+
   setValue(version: number, entryBytes: number, value: Uint8Array | undefined, start: number, end: number): void {
     this.isKnown = true;
     this.version = version;
@@ -87,14 +92,16 @@ export class PendingKeys {
     const number = tokenNumber(entry.tokenHigh, entry.tokenLow);
     let head = this.#chains.get(number);
     if (head === entry) head = entry.next;
-    else for (let previous = head; previous !== undefined; previous = previous.next) if (previous.next === entry) previous.next = entry.next;
+    else
+      for (let previous = head; previous !== undefined; previous = previous.next) if (previous.next === entry) previous.next = entry.next;
     if (head === undefined) this.#chains.delete(number);
     else this.#chains.set(number, head);
   }
 }
 
 function isKey(entry: PendingKey, mapId: MapId, high: number, low: number, keys: Uint8Array, start: number, end: number): boolean {
-  if (entry.tokenLow !== low || entry.tokenHigh !== high || entry.mapId !== mapId || entry.keyEnd - entry.keyStart !== end - start) return false;
+  if (entry.tokenLow !== low || entry.tokenHigh !== high || entry.mapId !== mapId || entry.keyEnd - entry.keyStart !== end - start)
+    return false;
   for (let i = start, j = entry.keyStart; i < end; i++, j++) if (keys[i] !== entry.keys[j]) return false;
   return true;
 }

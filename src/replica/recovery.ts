@@ -76,7 +76,7 @@ export async function finishClear(engine: StorageEngine, record: CanisterRecord)
 async function readRows(engine: StorageEngine, range: KeyRange, visit: (number: number, value: Uint8Array) => void): Promise<void> {
   const reader = engine.openReader(range);
   try {
-    for (let finished = false; !finished; ) {
+    for (let finished = false; !finished;) {
       const page = await reader.next({ maxRows: limits.scanPageMaxEntries, maxBytes: limits.scanReadMaxBytes });
       page.keys.forEach((key, i) => visit(numberOfKey(asBuffer(key)), page.values[i] as Uint8Array));
       finished = page.finished;

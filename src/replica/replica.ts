@@ -80,7 +80,13 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#coldReads = new ColdReads(engine, cache, pendingKeys, stamps);
     const release = (hosted: HostedCanister): void => this.#dispatcher.release(hosted);
     this.#pipeline = new UpdatePipeline({
-      engine, durability: parts.durability, cache, pendingKeys, stamps, clock, faults,
+      engine,
+      durability: parts.durability,
+      cache,
+      pendingKeys,
+      stamps,
+      clock,
+      faults,
       firstCommitNumber: lastCommitNumber + 1,
       park: (group, first, size) => this.#park(group, first, size, pendingKeys),
       onAnswered: (execution, index) => this.#dispatcher.answered(execution, index),
@@ -88,7 +94,11 @@ export class Replica implements OperationTarget, CanisterHost {
       onFailed: (error) => parts.logger.error({ error }, "A write failed; updates are refused until the replica is restarted"),
     });
     this.#dispatcher = new Dispatcher({
-      routes, cache, pendingKeys, pipeline: this.#pipeline, admission: this.#admission,
+      routes,
+      cache,
+      pendingKeys,
+      pipeline: this.#pipeline,
+      admission: this.#admission,
       coldReads: this.#coldReads,
       forwarder: parts.forwarder,
       addressOf: (replicaId) => this.#addressOf(replicaId),
@@ -98,7 +108,12 @@ export class Replica implements OperationTarget, CanisterHost {
     });
     this.#keeper = new CanisterKeeper({ ...parts, routes, pipeline: this.#pipeline, stamps, release });
     this.#splitter = new SplitExecutor({
-      engine, meta, pipeline: this.#pipeline, clock, faults, release,
+      engine,
+      meta,
+      pipeline: this.#pipeline,
+      clock,
+      faults,
+      release,
       reached: (revision) => view.reached(revision),
       adopt: (child) => {
         routes.addCanister(child);
@@ -158,7 +173,8 @@ export class Replica implements OperationTarget, CanisterHost {
     const from = scanPlaceOf(request, routes);
     const hosted = routes.canisters[from.place];
     if (hosted === undefined) return { ownerAddress: this.#addressOf(routes.ring.entryAt(from.place).replicaId) };
-    if (!hosted.takesQueries) throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
+    if (!hosted.takesQueries)
+      throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
     const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from);
     // The engine may show updates that are durable and not answered yet; a later get must not show less.
     await this.#pipeline.settled();
@@ -242,9 +258,19 @@ export class Replica implements OperationTarget, CanisterHost {
   #statusOf(hosted: HostedCanister): CanisterStatus {
     const { canister } = hosted;
     return {
-      canisterId: canister.canisterId, mapId: canister.mapId, map: canister.map, range: canister.range, epoch: canister.epoch,
-      replicaId: this.replicaId, state: canister.state, entries: canister.committedEntries, bytes: canister.committedBytes,
-      capBytes: canister.capBytes, sequence: canister.committedSequence, unsplittable: canister.unsplittable, writesWaiting: hosted.isFull,
+      canisterId: canister.canisterId,
+      mapId: canister.mapId,
+      map: canister.map,
+      range: canister.range,
+      epoch: canister.epoch,
+      replicaId: this.replicaId,
+      state: canister.state,
+      entries: canister.committedEntries,
+      bytes: canister.committedBytes,
+      capBytes: canister.capBytes,
+      sequence: canister.committedSequence,
+      unsplittable: canister.unsplittable,
+      writesWaiting: hosted.isFull,
     };
   }
 
@@ -275,7 +301,11 @@ export class Replica implements OperationTarget, CanisterHost {
   #updatesRefused(operation: number): BigMapError | undefined {
     if (this.#isStopping) return new BigMapError("SHUTTING_DOWN", "The replica is stopping");
     const { failure } = this.#pipeline;
-    if (failure !== undefined) return new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, { retry: "transient", cause: failure });
+    if (failure !== undefined)
+      return new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, {
+        retry: "transient",
+        cause: failure,
+      });
     const refused = this.#parts.diskIsFull();
     if (refused === "no" || (refused === "puts" && isUpdate(operation) && kindOf(operation) !== operationKind.put)) return undefined;
     return new BigMapError("DISK_FULL", "The disk of the data folder is nearly full");
@@ -290,4 +320,3 @@ export class Replica implements OperationTarget, CanisterHost {
     }
   }
 }
-

@@ -5,7 +5,15 @@ import type { ScanPage, ScanPageRequest, ScannedEntry } from "../base/map-backen
 import { decodeCursor, encodeCursor, type ScanPosition } from "../canister/scan-cursor.js";
 import { tokenSpaceEnd, tokenSpaceStart, type HashRange } from "../ring/hash-range.js";
 import type { Token } from "../ring/token.js";
-import { assertEntryValue, encodeEntryKey, entryHeaderBytes, entryKeyRange, keyOfEntryKey, tokenOfEntryKey, versionOfEntryValue } from "../storage/key-layout.js";
+import {
+  assertEntryValue,
+  encodeEntryKey,
+  entryHeaderBytes,
+  entryKeyRange,
+  keyOfEntryKey,
+  tokenOfEntryKey,
+  versionOfEntryValue,
+} from "../storage/key-layout.js";
 import type { KeyRange, RowPage, StorageEngine } from "../storage/storage-engine.js";
 import type { MapRoutes } from "./map-routes.js";
 
@@ -69,7 +77,10 @@ class PageFilter {
       const stored = asBuffer(rows.keys[i] as Uint8Array);
       const value = asBuffer(rows.values[i] as Uint8Array);
       this.#takeRow(stored, value);
-      const isFull = this.entries.length >= this.#maxEntries || this.#entryBytes >= limits.scanPageMaxBytes || this.#readBytes >= limits.scanReadMaxBytes;
+      const isFull =
+        this.entries.length >= this.#maxEntries ||
+        this.#entryBytes >= limits.scanPageMaxBytes ||
+        this.#readBytes >= limits.scanReadMaxBytes;
       if (isFull) return { token: tokenOfEntryKey(stored), key: keyOfEntryKey(stored) };
     }
     return undefined;

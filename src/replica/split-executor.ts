@@ -116,7 +116,11 @@ export class SplitExecutor {
         const child = await meta.get(canisterRecordKey(planned.child.canisterId));
         if (child !== undefined) return child.revision;
         const bumped = encodeCanisterRecord({ ...parent.record, epoch: parent.record.epoch + 1 });
-        const { committed } = await meta.commit({ compares: [{ key: parentKey, revision: parent.revision }], puts: [{ key: parentKey, value: bumped }], deletes: [] });
+        const { committed } = await meta.commit({
+          compares: [{ key: parentKey, revision: parent.revision }],
+          puts: [{ key: parentKey, value: bumped }],
+          deletes: [],
+        });
         if (committed) return undefined;
       } catch (error) {
         // A store that failed for good answers nothing any more, and nothing can be written here either: the next start tells.

@@ -2,10 +2,25 @@ import { emptyBytes } from "../base/bytes.js";
 import { BigMapError, type ErrorCode } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import {
-  CollectingSink, OperationBatchBuilder, operationCondition, operationKind, resultStatus, type OperationResult, type OperationTarget,
+  CollectingSink,
+  OperationBatchBuilder,
+  operationCondition,
+  operationKind,
+  resultStatus,
+  type OperationResult,
+  type OperationTarget,
 } from "../base/operation-batch.js";
 import type {
-  DeleteRequest, EntryUpdate, GetManyRequest, GetRequest, GetResponse, GetResult, PutRequest, UpdateCondition, UpdateResult, WriteRequest,
+  DeleteRequest,
+  EntryUpdate,
+  GetManyRequest,
+  GetRequest,
+  GetResponse,
+  GetResult,
+  PutRequest,
+  UpdateCondition,
+  UpdateResult,
+  WriteRequest,
 } from "../proto/entry-codec.js";
 import type { CallContext } from "../rpc/service.js";
 
@@ -64,7 +79,10 @@ export class UnaryOperations {
     checkCount(request.updates.length);
     const bytes = request.updates.reduce((sum, { key, put }) => sum + key.length + (put?.length ?? 0), 0);
     if (bytes > limits.batchMaxBytes) {
-      throw new BigMapError("BATCH_TOO_LARGE", `A batch has at most ${limits.batchMaxBytes} bytes of keys and values, this one has ${bytes}`);
+      throw new BigMapError(
+        "BATCH_TOO_LARGE",
+        `A batch has at most ${limits.batchMaxBytes} bytes of keys and values, this one has ${bytes}`,
+      );
     }
     const results = await this.#update(request.map, request.updates, true, context);
     return results.map(({ status, version, error }) => {

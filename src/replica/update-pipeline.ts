@@ -219,7 +219,10 @@ export class UpdatePipeline {
 
   /** Answers what was not begun when the storage failed: nothing was done. */
   #refuse(next: UpdateGroup | SystemStep, failure: BigMapError): void {
-    const error = new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, { retry: "transient", cause: failure });
+    const error = new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, {
+      retry: "transient",
+      cause: failure,
+    });
     if ("prepare" in next) {
       next.done(error);
       return;
@@ -254,5 +257,11 @@ function keep(key: PendingKey, storedKeyBytes: number, stored: Uint8Array | unde
     key.failure = BigMapError.from(error);
     return;
   }
-  key.setValue(versionOfEntryValue(asBuffer(stored)), storedEntryBytes(storedKeyBytes, stored.length), stored, entryHeaderBytes, stored.length);
+  key.setValue(
+    versionOfEntryValue(asBuffer(stored)),
+    storedEntryBytes(storedKeyBytes, stored.length),
+    stored,
+    entryHeaderBytes,
+    stored.length,
+  );
 }

@@ -4,7 +4,7 @@ import { limits } from "../base/limits.js";
 import type { BatchExecution } from "./batch-execution.js";
 import type { HostedCanister, ParkedOperations } from "./hosted-canister.js";
 import type { RouteTable } from "./map-routes.js";
-import { tokenNumber, type PendingKey } from "./pending-keys.js";
+import { tokenNumber } from "./pending-keys.js";
 import type { UpdateGroup } from "./update-group.js";
 
 const tickMs = 200;
@@ -27,13 +27,12 @@ export class WaitingRoom {
 
   /** Takes operations of a group that were not decided. */
   enter(hosted: HostedCanister, group: UpdateGroup, first: number, size: number): void {
-    const indexes = group.indexes.slice(first, first + size);
-    for (let i = first; i < first + size; i++) {
-      const key = group.keys[i] as PendingKey;
-      hosted.parkedTokens.add(tokenNumber(key.tokenHigh, key.tokenLow));
-    }
     const execution = group.executions[first] as BatchExecution;
-    hosted.parked.push({ execution, indexes, arrival: group.arrivals[first] as number, parkedAtMs: (execution.waitingSinceMs ??= this.clock.monotonicMs()) });
+    const indexes = group.indexes.slice(first, first + size);
+    const arrival = group.arrivals[first] as number;
+    const parkedAtMs = (execution.waitingSinceMs ??= this.clock.monotonicMs());
+    const numbers = group.keys.slice(first, first + size).map((key) => tokenNumber(key.tokenHigh, key.tokenLow));
+    hosted.park({ execution, indexes, arrival, parkedAtMs }, numbers);
   }
 
   close(): void {

@@ -10,8 +10,6 @@
 export const tokenSeedHigh = 0x9747b28c;
 export const tokenSeedLow = 0x3c6ef372;
 
-
-
 /** A token as an object: for records, messages and people. The hot path keeps `high` and `low` in registers. */
 export interface Token {
   readonly high: number;
@@ -45,7 +43,8 @@ export function murmur3(bytes: Uint8Array, start: number, end: number, seed: num
   let hash = seed | 0;
   let i = start;
   for (const blocksEnd = end - 3; i < blocksEnd; i += 4) {
-    let block = (bytes[i] as number) | ((bytes[i + 1] as number) << 8) | ((bytes[i + 2] as number) << 16) | ((bytes[i + 3] as number) << 24);
+    let block =
+      (bytes[i] as number) | ((bytes[i + 1] as number) << 8) | ((bytes[i + 2] as number) << 16) | ((bytes[i + 3] as number) << 24);
     block = Math.imul(block, 0xcc9e2d51);
     block = (block << 15) | (block >>> 17);
     hash ^= Math.imul(block, 0x1b873593);

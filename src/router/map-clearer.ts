@@ -18,7 +18,7 @@ const attemptsMax = 2_000;
  */
 export async function clearMap(map: string, view: RecordView, hosts: ReplicaHosts, clock: Clock): Promise<number> {
   let deleted = 0;
-  for (let position: Token = tokenSpaceStart; position.high < tokenSpaceEnd.high; ) {
+  for (let position: Token = tokenSpaceStart; position.high < tokenSpaceEnd.high;) {
     const { deletedEntries, range } = await clearAt(position, map, view, hosts, clock);
     deleted += deletedEntries;
     position = range.end;

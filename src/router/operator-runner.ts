@@ -135,7 +135,10 @@ export class OperatorRunner {
   }
 
   #rememberUnsplittable(canisterId: CanisterId, replicaId: ReplicaId): void {
-    const status = this.#options.hosts.host(replicaId).canisterStatuses().find((canister) => canister.canisterId === canisterId);
+    const status = this.#options.hosts
+      .host(replicaId)
+      .canisterStatuses()
+      .find((canister) => canister.canisterId === canisterId);
     if (status !== undefined) this.#unsplittableBytes.set(canisterId, status.bytes);
   }
 

@@ -66,7 +66,11 @@ export class GrpcChannel {
    * One call, one answer. Errors: what the server says; where it says nothing: UNAVAILABLE, DEADLINE_EXCEEDED or
    * CANCELLED for a query and for what was not sent, OUTCOME_UNKNOWN for an update that was.
    */
-  async unary<Request, Response>(method: Method<Request, Response, "unary">, request: Request, options: CallOptions = {}): Promise<Response> {
+  async unary<Request, Response>(
+    method: Method<Request, Response, "unary">,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<Response> {
     const bytes = method.request.encode(request);
     await this.connect(options);
     return method.response.decode(await this.#unaryBytes(method, bytes, options));
@@ -123,11 +127,18 @@ export class GrpcChannel {
   #unaryBytes<Request, Response>(method: Method<Request, Response, "unary">, bytes: Buffer, options: CallOptions): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       let forget = (): void => undefined;
-      const call = this.#client.makeUnaryRequest<Buffer, Buffer>(method.path, identity, identity, bytes, this.#callOptions(options), (error, answer) => {
-        forget();
-        if (error !== null) reject(method.effect === "update" ? updateFailureOf(error) : failureOf(error));
-        else resolve(answer ?? Buffer.alloc(0));
-      });
+      const call = this.#client.makeUnaryRequest<Buffer, Buffer>(
+        method.path,
+        identity,
+        identity,
+        bytes,
+        this.#callOptions(options),
+        (error, answer) => {
+          forget();
+          if (error !== null) reject(method.effect === "update" ? updateFailureOf(error) : failureOf(error));
+          else resolve(answer ?? Buffer.alloc(0));
+        },
+      );
       forget = cancelOnAbort(call, options.signal);
     });
   }
@@ -139,7 +150,11 @@ export function failureOf(error: unknown): BigMapError {
 }
 
 /** Statuses with which gRPC refuses a call before the server's handler sees it. */
-const refusedStatuses: ReadonlySet<grpc.status> = new Set([grpc.status.UNIMPLEMENTED, grpc.status.RESOURCE_EXHAUSTED, grpc.status.INVALID_ARGUMENT]);
+const refusedStatuses: ReadonlySet<grpc.status> = new Set([
+  grpc.status.UNIMPLEMENTED,
+  grpc.status.RESOURCE_EXHAUSTED,
+  grpc.status.INVALID_ARGUMENT,
+]);
 
 function updateFailureOf(error: grpc.ServiceError): BigMapError {
   const failure = fromGrpcStatus(error);

@@ -86,7 +86,10 @@ export class GrpcServer {
   /** Whether the work ends within the time. */
   async #within(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
     const timeout = new AbortController();
-    const timer = sleep(this.#options.clock, timeoutMs, timeout.signal).then(() => false, () => false);
+    const timer = sleep(this.#options.clock, timeoutMs, timeout.signal).then(
+      () => false,
+      () => false,
+    );
     const inTime = await Promise.race([work.then(() => true), timer]);
     timeout.abort();
     return inTime;

@@ -34,7 +34,11 @@ export function toGrpcStatus(error: BigMapError): GrpcStatus {
 }
 
 /** The error in a status; one that fits the gRPC code where it has no detail of ours. */
-export function fromGrpcStatus(status: { readonly code: grpc.status; readonly details: string; readonly metadata: grpc.Metadata }): BigMapError {
+export function fromGrpcStatus(status: {
+  readonly code: grpc.status;
+  readonly details: string;
+  readonly metadata: grpc.Metadata;
+}): BigMapError {
   return detailOf(status.metadata) ?? bareError(status);
 }
 

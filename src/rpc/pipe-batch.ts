@@ -67,7 +67,8 @@ export class PipeBatch {
     this.#answered ??= new Uint8Array(this.batch.count);
     for (let i = 0; i < indexes.length; i++) {
       const index = indexes[i] as number;
-      if (this.#answered[index] !== 0) throw new BigMapError("FRAME_INVALID", `Operation ${index} was answered twice, or is not in the batch`);
+      if (this.#answered[index] !== 0)
+        throw new BigMapError("FRAME_INVALID", `Operation ${index} was answered twice, or is not in the batch`);
       this.#answered[index] = 1;
     }
   }

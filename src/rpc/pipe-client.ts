@@ -54,7 +54,10 @@ export class PipeClient {
     this.#stream = stream;
     this.#options = options;
     this.#window = new Budget(options.windowMaxOperations ?? limits.pipeMaxOperations, options.windowMaxBytes ?? limits.pipeMaxBytes);
-    this.#queueBudget = new Budget(options.queueMaxOperations ?? limits.clientMaxOperations, options.queueMaxBytes ?? limits.clientMaxBytes);
+    this.#queueBudget = new Budget(
+      options.queueMaxOperations ?? limits.clientMaxOperations,
+      options.queueMaxBytes ?? limits.clientMaxBytes,
+    );
     this.#closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     stream.on("metadata", () => this.#onOpen());
     stream.on("data", (frame: Buffer) => this.#onFrame(frame));
@@ -119,7 +122,10 @@ export class PipeClient {
     if (this.#endRequested || kind === "closing") return closedError();
     if (kind === "closed") return this.#state.error ?? closedError();
     if (batch.count > limits.batchMaxOperations || batch.keys.length + batch.values.length > limits.batchMaxBytes) {
-      return new BigMapError("BATCH_TOO_LARGE", `A batch has at most ${limits.batchMaxOperations} operations and ${limits.batchMaxBytes} bytes`);
+      return new BigMapError(
+        "BATCH_TOO_LARGE",
+        `A batch has at most ${limits.batchMaxOperations} operations and ${limits.batchMaxBytes} bytes`,
+      );
     }
     return undefined;
   }

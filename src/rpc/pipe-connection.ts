@@ -108,7 +108,8 @@ export class PipeConnection {
   }
 
   #throttle(): void {
-    const isFull = !this.#writable || this.#unansweredOperations >= limits.pipeMaxOperations || this.#unansweredBytes >= limits.pipeMaxBytes;
+    const isFull =
+      !this.#writable || this.#unansweredOperations >= limits.pipeMaxOperations || this.#unansweredBytes >= limits.pipeMaxBytes;
     if (isFull === this.#paused || this.#ending !== undefined) return;
     this.#paused = isFull;
     if (isFull) this.#call.pause();

@@ -27,7 +27,12 @@ export class PipeServer {
 
   accept(call: PipeCall): void {
     const { target, clock, sessions } = this.#ports;
-    const connection: PipeConnection = new PipeConnection(call, { target, clock, sessionId: sessions.next(), onEnd: () => this.#forget(connection) });
+    const connection: PipeConnection = new PipeConnection(call, {
+      target,
+      clock,
+      sessionId: sessions.next(),
+      onEnd: () => this.#forget(connection),
+    });
     this.#connections.add(connection);
     if (this.#draining) connection.drain();
   }

@@ -22,9 +22,11 @@ export type PipeCall = grpc.ServerDuplexStream<Buffer, Buffer>;
 
 /** How a method is carried out. What it throws becomes the call's status. */
 export type Handler<AnyMethod> =
-  AnyMethod extends Method<infer Request, infer Response, "unary"> ? (request: Request, context: CallContext) => Promise<Response>
-  : AnyMethod extends Method<infer Request, infer Response, "server stream"> ? (request: Request, context: CallContext) => AsyncIterable<Response>
-  : (call: PipeCall) => void;
+  AnyMethod extends Method<infer Request, infer Response, "unary">
+    ? (request: Request, context: CallContext) => Promise<Response>
+    : AnyMethod extends Method<infer Request, infer Response, "server stream">
+      ? (request: Request, context: CallContext) => AsyncIterable<Response>
+      : (call: PipeCall) => void;
 
 export type ServiceHandlers<Methods> = { readonly [Name in keyof Methods]: Handler<Methods[Name]> };
 
@@ -102,7 +104,8 @@ class OpenCalls {
   handle(method: UntypedMethod, handler: UnaryHandler & StreamHandler & ((call: PipeCall) => void)): grpc.UntypedHandleCall {
     if (method.shape === "pipe") return (call: PipeCall) => handler(call);
     if (method.shape === "unary") {
-      return (call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>) => void this.#unary(method, handler, call, answer);
+      return (call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>) =>
+        void this.#unary(method, handler, call, answer);
     }
     return (call: grpc.ServerWritableStream<Buffer, Buffer>) => void this.#stream(method, handler, call);
   }
@@ -113,7 +116,12 @@ class OpenCalls {
     return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => (this.#onIdle = resolve));
   }
 
-  async #unary(method: UntypedMethod, handler: UnaryHandler, call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>): Promise<void> {
+  async #unary(
+    method: UntypedMethod,
+    handler: UnaryHandler,
+    call: grpc.ServerUnaryCall<Buffer, Buffer>,
+    answer: grpc.sendUnaryData<Buffer>,
+  ): Promise<void> {
     this.#open++;
     try {
       const request = method.request.decode(call.request);
@@ -143,7 +151,10 @@ class OpenCalls {
     }
   }
 
-  #context(call: grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerWritableStream<Buffer, Buffer>, controller: AbortController): CallContext {
+  #context(
+    call: grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerWritableStream<Buffer, Buffer>,
+    controller: AbortController,
+  ): CallContext {
     call.once("cancelled", () => controller.abort(new BigMapError("CANCELLED", "The caller gave up")));
     const { clock, sessions } = this.#ports;
     return { sessionId: sessions.next(), deadlineMs: fromWallDeadline(clock, call.getDeadline()), signal: controller.signal };

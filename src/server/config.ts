@@ -26,10 +26,16 @@ export function assertConfig(config: NodeConfig): void {
   const { canisterCapBytes, memoryBytes } = config;
   const { canisterCapMinBytes, canisterCapMaxBytes } = limits;
   if (!(canisterCapBytes >= canisterCapMinBytes && canisterCapBytes <= canisterCapMaxBytes && Number.isInteger(canisterCapBytes))) {
-    throw new BigMapError("INVALID_ARGUMENT", `A canister cap of ${canisterCapBytes} B is not between ${canisterCapMinBytes} B and ${canisterCapMaxBytes} B`);
+    throw new BigMapError(
+      "INVALID_ARGUMENT",
+      `A canister cap of ${canisterCapBytes} B is not between ${canisterCapMinBytes} B and ${canisterCapMaxBytes} B`,
+    );
   }
   if (!(memoryBytes >= limits.memoryMinBytes && Number.isSafeInteger(memoryBytes))) {
-    throw new BigMapError("INVALID_ARGUMENT", `A memory budget of ${memoryBytes} B is not a number of bytes from ${limits.memoryMinBytes} B`);
+    throw new BigMapError(
+      "INVALID_ARGUMENT",
+      `A memory budget of ${memoryBytes} B is not a number of bytes from ${limits.memoryMinBytes} B`,
+    );
   }
 }
 

@@ -63,7 +63,15 @@ export class Node {
     await disk.measure();
     const links = new ReplicaLinks(logger);
     const replica: Replica = await Replica.open({
-      replicaId: embeddedReplicaId, engine, durability: config.durability, meta, view, clock, logger, faults, cacheBytes,
+      replicaId: embeddedReplicaId,
+      engine,
+      durability: config.durability,
+      meta,
+      view,
+      clock,
+      logger,
+      faults,
+      cacheBytes,
       forwarder: links,
       ensureMap: (map) => router.ensureMap(map),
       diskIsFull: () => disk.isFull,

@@ -2,7 +2,15 @@ import { systemClock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { Logger } from "../base/logger.js";
 import type { ScanPage, ScanPageRequest } from "../base/map-backend.js";
-import { keyOf, OperationBatchBuilder, resultStatus, valueOf, type OperationBatch, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
+import {
+  keyOf,
+  OperationBatchBuilder,
+  resultStatus,
+  valueOf,
+  type OperationBatch,
+  type ResultBatch,
+  type ResultSink,
+} from "../base/operation-batch.js";
 import { systemRandom } from "../base/random.js";
 import { connectGrpc } from "../client/grpc-connection.js";
 import type { Connection } from "../client/connection.js";
@@ -36,8 +44,9 @@ export class ReplicaLinks implements Forwarder {
   }
 
   async close(): Promise<void> {
-    const connections = await Promise.allSettled(this.#connections.values());
-    await Promise.all(connections.map((connection) => (connection.status === "fulfilled" ? connection.value.close() : undefined)));
+    for (const connecting of await Promise.allSettled(this.#connections.values())) {
+      if (connecting.status === "fulfilled") await connecting.value.close();
+    }
   }
 
   #connection(address: string): Promise<Connection> {
@@ -54,7 +63,8 @@ export class ReplicaLinks implements Forwarder {
 /** The operations with these indexes as a batch of their own. */
 function partOf(batch: OperationBatch, indexes: readonly number[]): OperationBatch {
   const builder = new OperationBatchBuilder();
-  for (const index of indexes) builder.add(batch.operations[index] as number, keyOf(batch, index), valueOf(batch, index), batch.ifVersions[index] ?? 0);
+  for (const index of indexes)
+    builder.add(batch.operations[index] as number, keyOf(batch, index), valueOf(batch, index), batch.ifVersions[index] ?? 0);
   return builder.build(batch.map, { atomic: batch.atomic, noForward: true, deadlineMs: batch.deadlineMs });
 }
 

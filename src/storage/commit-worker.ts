@@ -32,7 +32,7 @@ port.postMessage(workerReady);
 
 /** Runs the request and those queued behind it, up to a deletion: its outcome is told before the next message comes. */
 function runGroups(first: CommitRequest): void {
-  for (let request: CommitRequest | undefined = first; request !== undefined; ) {
+  for (let request: CommitRequest | undefined = first; request !== undefined;) {
     takenCount++;
     if (!("rows" in request)) {
       database._clear({ gte: request.start, lt: request.end }, (error) => (error === null ? finish() : fail(error)));

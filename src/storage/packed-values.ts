@@ -29,7 +29,7 @@ export function packValues(values: readonly (Uint8Array | undefined)[]): Buffer 
 export function unpackValues(packed: Uint8Array): (Buffer | undefined)[] {
   const buffer = asBuffer(packed);
   const values: (Buffer | undefined)[] = [];
-  for (let offset = 0; offset < buffer.length; ) {
+  for (let offset = 0; offset < buffer.length;) {
     const length = buffer.readUInt32LE(offset);
     offset += 4;
     if (length === absentLength) {

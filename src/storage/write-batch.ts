@@ -80,7 +80,7 @@ const rowHeaderBytes = 9;
 /** Calls back for each row of a packed batch, in order. */
 export function readWriteBatch(packed: Uint8Array, onPut: (key: Buffer, value: Buffer) => void, onDelete: (key: Buffer) => void): void {
   const buffer = asBuffer(packed);
-  for (let offset = 0; offset < buffer.length; ) {
+  for (let offset = 0; offset < buffer.length;) {
     const kind = buffer[offset];
     const keyEnd = offset + rowHeaderBytes + buffer.readUInt32LE(offset + 1);
     const valueEnd = keyEnd + buffer.readUInt32LE(offset + 5);

@@ -39,8 +39,18 @@ export class Cluster {
       views.push(view);
       replicas.push(
         await Replica.open({
-          replicaId: `replica-${i}`, engine: new MemoryEngine(), durability: "fsync", meta, view, clock: systemClock, logger: silentLogger,
-          faults: noFaults, cacheBytes, forwarder: links, ensureMap, diskIsFull: () => "no",
+          replicaId: `replica-${i}`,
+          engine: new MemoryEngine(),
+          durability: "fsync",
+          meta,
+          view,
+          clock: systemClock,
+          logger: silentLogger,
+          faults: noFaults,
+          cacheBytes,
+          forwarder: links,
+          ensureMap,
+          diskIsFull: () => "no",
         }),
       );
     }

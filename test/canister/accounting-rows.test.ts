@@ -53,10 +53,14 @@ describe("a canister row", () => {
         for (const { token, bytes } of entries) accounting.add(token.high, 1, bytes);
         accounting.takeChanges(() => undefined);
         const row = decodeCanisterRow(encodeCanisterRow({ mapId: 2 ** 32 - 1, clearing, commitNumber, sequence, accounting }));
-        assert.deepEqual({ ...row, accounting: undefined }, { mapId: 2 ** 32 - 1, clearing, commitNumber, sequence, accounting: undefined });
+        assert.deepEqual(
+          { ...row, accounting: undefined },
+          { mapId: 2 ** 32 - 1, clearing, commitNumber, sequence, accounting: undefined },
+        );
         assert.deepEqual([row.accounting.range, row.accounting.depth, row.accounting.cells], [range, accounting.depth, accounting.cells]);
         assert.deepEqual([row.accounting.entries, row.accounting.bytes], [accounting.entries, accounting.bytes]);
-        for (let cell = 0; cell < accounting.cells; cell++) assert.deepEqual(row.accounting.amountOfCell(cell), accounting.amountOfCell(cell));
+        for (let cell = 0; cell < accounting.cells; cell++)
+          assert.deepEqual(row.accounting.amountOfCell(cell), accounting.amountOfCell(cell));
       }),
       settings,
     );

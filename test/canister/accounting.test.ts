@@ -92,7 +92,10 @@ describe("the accounting of a canister", () => {
   });
 
   test("has one cell for a range of one token, and for the last token of all", () => {
-    for (const start of [{ high: 7, low: 9 }, { high: 2 ** 32 - 1, low: 2 ** 32 - 1 }]) {
+    for (const start of [
+      { high: 7, low: 9 },
+      { high: 2 ** 32 - 1, low: 2 ** 32 - 1 },
+    ]) {
       const end = start.low === 2 ** 32 - 1 ? tokenSpaceEnd : { high: start.high, low: start.low + 1 };
       const accounting = new Accounting({ start, end });
       accounting.add(start.high, 1, 100);
@@ -104,7 +107,10 @@ describe("the accounting of a canister", () => {
 
   test("keeps 256 cells for the whole token space and at most 257 for any fresh range", () => {
     assert.equal(new Accounting(wholeTokenSpace).cells, 256);
-    fc.assert(fc.property(rangeAndTokens, ({ range }) => new Accounting(range).cells <= 257), settings);
+    fc.assert(
+      fc.property(rangeAndTokens, ({ range }) => new Accounting(range).cells <= 257),
+      settings,
+    );
   });
 
   test("does not count at a token outside of its range", () => {

@@ -17,7 +17,11 @@ function openCanister(capBytes: number): DataCanister {
 function canisterIn(state: CanisterState): DataCanister {
   const canister = openCanister(1_000);
   const road: Record<CanisterState, readonly CanisterState[]> = {
-    opening: [], serving: ["serving"], frozen: ["serving", "frozen"], stopping: ["serving", "stopping"], stopped: ["serving", "stopping", "stopped"],
+    opening: [],
+    serving: ["serving"],
+    frozen: ["serving", "frozen"],
+    stopping: ["serving", "stopping"],
+    stopped: ["serving", "stopping", "stopped"],
   };
   for (const next of road[state]) canister.become(next);
   return canister;
@@ -90,7 +94,11 @@ interface Entry {
 }
 
 describe("the decisions of a data canister", () => {
-  const step = fc.record({ key: fc.nat({ max: 9 }), kind: fc.constantFrom("put", "put", "put", "delete", "undo"), bytes: fc.integer({ min: 33, max: 700 }) });
+  const step = fc.record({
+    key: fc.nat({ max: 9 }),
+    kind: fc.constantFrom("put", "put", "put", "delete", "undo"),
+    bytes: fc.integer({ min: 33, max: 700 }),
+  });
 
   test("count exactly, never pass the cap by one byte, number updates in order, and are taken back without a trace", () => {
     fc.assert(
@@ -105,7 +113,11 @@ describe("the decisions of a data canister", () => {
           if (kind === "undo") {
             if (last === undefined) continue;
             const now = entries.get(last.key);
-            canister.undo(last.key * 400_000_000, Number(now !== undefined) - Number(last.before !== undefined), (now?.bytes ?? 0) - (last.before?.bytes ?? 0));
+            canister.undo(
+              last.key * 400_000_000,
+              Number(now !== undefined) - Number(last.before !== undefined),
+              (now?.bytes ?? 0) - (last.before?.bytes ?? 0),
+            );
             if (last.before === undefined) entries.delete(last.key);
             else entries.set(last.key, last.before);
             last = undefined;

@@ -13,10 +13,16 @@ const bytes = fc.uint8Array({ maxLength: 40 });
 describe("a scan cursor", () => {
   test("comes back as it was made", () => {
     fc.assert(
-      fc.property(uint32, bytes, token, fc.oneof(bytes, fc.uint8Array({ minLength: limits.keyMaxBytes, maxLength: limits.keyMaxBytes })), (mapId, prefix, at, key) => {
-        const position = decodeCursor(encodeCursor(mapId, prefix, { token: at, key }), mapId, prefix);
-        assert.deepEqual({ token: position.token, key: Uint8Array.from(position.key) }, { token: at, key });
-      }),
+      fc.property(
+        uint32,
+        bytes,
+        token,
+        fc.oneof(bytes, fc.uint8Array({ minLength: limits.keyMaxBytes, maxLength: limits.keyMaxBytes })),
+        (mapId, prefix, at, key) => {
+          const position = decodeCursor(encodeCursor(mapId, prefix, { token: at, key }), mapId, prefix);
+          assert.deepEqual({ token: position.token, key: Uint8Array.from(position.key) }, { token: at, key });
+        },
+      ),
       settings,
     );
   });
@@ -48,7 +54,8 @@ describe("a scan cursor", () => {
       fc.property(uint32, uint32, bytes, bytes, token, bytes, (mapId, otherMapId, prefix, otherPrefix, at, key) => {
         const cursor = encodeCursor(mapId, prefix, { token: at, key });
         if (mapId !== otherMapId) assert.throws(() => decodeCursor(cursor, otherMapId, prefix), { code: "CURSOR_INVALID" });
-        if (Buffer.compare(prefix, otherPrefix) !== 0) assert.throws(() => decodeCursor(cursor, mapId, otherPrefix), { code: "CURSOR_INVALID" });
+        if (Buffer.compare(prefix, otherPrefix) !== 0)
+          assert.throws(() => decodeCursor(cursor, mapId, otherPrefix), { code: "CURSOR_INVALID" });
       }),
       settings,
     );

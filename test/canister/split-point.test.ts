@@ -14,7 +14,11 @@ import { entriesIn, rangeAndTokens, type TokenEntry } from "./token-entries.js";
 const mapId = 5;
 
 /** An engine and an accounting that hold the entries; each has a key of 4 B. */
-async function stored(range: HashRange, entries: readonly TokenEntry[], depth?: number): Promise<{ engine: MemoryEngine; accounting: Accounting }> {
+async function stored(
+  range: HashRange,
+  entries: readonly TokenEntry[],
+  depth?: number,
+): Promise<{ engine: MemoryEngine; accounting: Accounting }> {
   const engine = new MemoryEngine();
   const accounting = depth === undefined ? new Accounting(range) : new Accounting(range, depth);
   const batch = new WriteBatch();
@@ -27,7 +31,8 @@ async function stored(range: HashRange, entries: readonly TokenEntry[], depth?: 
     accounting.add(token.high, 1, bytes);
   });
   // Entries of neighbouring maps must not be seen.
-  for (const other of [mapId - 1, mapId + 1]) batch.put(encodeEntryKey(other, { high: 1, low: 1 }, Buffer.from("x")), Buffer.alloc(entryHeaderBytes + 900));
+  for (const other of [mapId - 1, mapId + 1])
+    batch.put(encodeEntryKey(other, { high: 1, low: 1 }, Buffer.from("x")), Buffer.alloc(entryHeaderBytes + 900));
   await engine.write(batch, "os");
   return { engine, accounting };
 }
@@ -58,7 +63,8 @@ async function expectExact(engine: MemoryEngine, point: SplitPoint): Promise<voi
 /** Bytes of the fullest token: no cut can do better than to miss the half by half of it. */
 function heaviestToken(entries: readonly TokenEntry[]): number {
   const byToken = new Map<string, number>();
-  for (const { token, bytes } of entries) byToken.set(`${token.high}/${token.low}`, (byToken.get(`${token.high}/${token.low}`) ?? 0) + bytes);
+  for (const { token, bytes } of entries)
+    byToken.set(`${token.high}/${token.low}`, (byToken.get(`${token.high}/${token.low}`) ?? 0) + bytes);
   return Math.max(0, ...byToken.values());
 }
 

@@ -18,7 +18,10 @@ export function countEntries(entries: readonly TokenEntry[]): Amount {
 }
 
 export function sumOf(amounts: readonly Amount[]): Amount {
-  return amounts.reduce((sum, { entries, bytes }) => ({ entries: sum.entries + entries, bytes: sum.bytes + bytes }), { entries: 0, bytes: 0 });
+  return amounts.reduce((sum, { entries, bytes }) => ({ entries: sum.entries + entries, bytes: sum.bytes + bytes }), {
+    entries: 0,
+    bytes: 0,
+  });
 }
 
 export function tokenOfNumber(number: bigint): Token {
@@ -34,11 +37,13 @@ const width = fc.tuple(fc.nat({ max: 64 }), fc.bigInt({ min: 0n, max: tokenSpace
 });
 
 /** A range of any width at any place, some of them at the very end of the token space or on round borders. */
-const anyRange = fc.tuple(width, fc.bigInt({ min: 0n, max: tokenSpace }), fc.constantFrom("anywhere", "first", "last", "round")).map(([wide, noise, where]) => {
-  const room = tokenSpace - wide;
-  const start = where === "first" ? 0n : where === "last" ? room : noise % (room + 1n);
-  return { start: where === "round" ? (start / wide) * wide : start, width: wide };
-});
+const anyRange = fc
+  .tuple(width, fc.bigInt({ min: 0n, max: tokenSpace }), fc.constantFrom("anywhere", "first", "last", "round"))
+  .map(([wide, noise, where]) => {
+    const room = tokenSpace - wide;
+    const start = where === "first" ? 0n : where === "last" ? room : noise % (room + 1n);
+    return { start: where === "round" ? (start / wide) * wide : start, width: wide };
+  });
 
 /** A range with entries and cuts in it; tokens crowd at its borders and in clumps, as well as anywhere. */
 export const rangeAndTokens = anyRange.chain(({ start, width }) => {

@@ -12,9 +12,22 @@ describe("a history", () => {
     history.complete(first, { kind: "written", version: 1 });
     await history.record({ caller: 1, key: "a", kind: "get" }, async () => ({ kind: "found", value: "x", version: 1 }));
     const operations = history.operations();
-    assert.deepEqual(operations.map(({ invoked, completed }) => [invoked, completed]), [[0, 2], [1, Infinity], [3, 4]]);
+    assert.deepEqual(
+      operations.map(({ invoked, completed }) => [invoked, completed]),
+      [
+        [0, 2],
+        [1, Infinity],
+        [3, 4],
+      ],
+    );
     assert.equal(operations[1]?.id, lost);
-    assert.deepEqual([...byKey(operations)].map(([key, group]) => [key, group.length]), [["a", 2], ["b", 1]]);
+    assert.deepEqual(
+      [...byKey(operations)].map(([key, group]) => [key, group.length]),
+      [
+        ["a", 2],
+        ["b", 1],
+      ],
+    );
   });
 
   test("turns errors into outcomes by their advice", async () => {
@@ -33,7 +46,10 @@ describe("a history", () => {
     history.invoke({ caller: 2, key: "a", kind: "put", value: "x" });
     history.seal();
     await history.record({ caller: 1, key: "a", kind: "delete" }, () => Promise.reject(new BigMapError("OUTCOME_UNKNOWN", "x")));
-    assert.deepEqual(history.operations().map(({ completed }) => completed), [4, 4, Infinity]);
+    assert.deepEqual(
+      history.operations().map(({ completed }) => completed),
+      [4, 4, Infinity],
+    );
   });
 
   test("survives being written as JSON lines", async () => {

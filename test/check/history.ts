@@ -115,7 +115,9 @@ export class History {
   }
 
   toJsonLines(): string {
-    return this.operations().map((operation) => `${JSON.stringify(operation)}\n`).join("");
+    return this.operations()
+      .map((operation) => `${JSON.stringify(operation)}\n`)
+      .join("");
   }
 }
 

@@ -20,7 +20,16 @@ const remove: Partial<Invocation> = { kind: "delete" };
 
 function historyOf(...steps: Step[]): Operation[] {
   return steps.map(([invoked, completed, call, outcome], id) => ({
-    caller: id, key: "k", kind: "get", ...call, id, invoked, completed, invokedMs: invoked, durationMs: 1, outcome,
+    caller: id,
+    key: "k",
+    kind: "get",
+    ...call,
+    id,
+    invoked,
+    completed,
+    invokedMs: invoked,
+    durationMs: 1,
+    outcome,
   }));
 }
 
@@ -125,11 +134,17 @@ describe("right histories are accepted", () => {
   test("random histories of an atomic register, thousands of operations of 16 callers", () => {
     const unknownRatio = fc.constantFrom(0, 0.01, 0.1);
     const wide = fc.record({ operations: fc.constant(3_000), callers: fc.constant(16), unknownRatio, seed: fc.nat() });
-    fc.assert(fc.property(wide, (options) => assertAccepted(generateHistory(options))), { seed: 11, numRuns: 6 });
+    fc.assert(
+      fc.property(wide, (options) => assertAccepted(generateHistory(options))),
+      { seed: 11, numRuns: 6 },
+    );
   });
 
   test("random short histories", () => {
-    fc.assert(fc.property(shortHistories(1, 40, 6), (options) => assertAccepted(generateHistory(options))), { seed: 12, numRuns: 2_000 });
+    fc.assert(
+      fc.property(shortHistories(1, 40, 6), (options) => assertAccepted(generateHistory(options))),
+      { seed: 12, numRuns: 2_000 },
+    );
   });
 });
 
@@ -153,7 +168,10 @@ describe("the checker agrees with the definition", () => {
     const early = reads[10];
     const late = reads.at(-10);
     assert.ok(early !== undefined && late !== undefined);
-    assertCaught(operations.map((each) => (each === late ? { ...each, outcome: early.outcome } : each)), /fits no order/);
+    assertCaught(
+      operations.map((each) => (each === late ? { ...each, outcome: early.outcome } : each)),
+      /fits no order/,
+    );
   });
 });
 

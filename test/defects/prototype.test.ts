@@ -52,7 +52,10 @@ describe("the prototype's defects", () => {
     const open = await openMap();
     await open.map.putMany(keys.map((key) => [key, `value of ${key}`]));
     await fillUntil(open, 12, async () => {
-      assert.deepEqual(await open.map.getMany(keys), keys.map((key) => `value of ${key}`));
+      assert.deepEqual(
+        await open.map.getMany(keys),
+        keys.map((key) => `value of ${key}`),
+      );
     });
     await open.bigmap.close();
   });
@@ -63,9 +66,15 @@ describe("the prototype's defects", () => {
     await fillUntil(open, 12, async () => {
       round++;
       await Promise.all(keys.map((key) => open.map.put(key, `round ${round}`)));
-      assert.deepEqual(await open.map.getMany(keys), keys.map(() => `round ${round}`));
+      assert.deepEqual(
+        await open.map.getMany(keys),
+        keys.map(() => `round ${round}`),
+      );
     });
-    assert.deepEqual(await open.map.getMany(keys), keys.map(() => `round ${round}`));
+    assert.deepEqual(
+      await open.map.getMany(keys),
+      keys.map(() => `round ${round}`),
+    );
     await open.bigmap.close();
   });
 
@@ -75,7 +84,10 @@ describe("the prototype's defects", () => {
       await open.map.putMany(keys.map((key) => [key, "here"]));
       const deleted = await Promise.all(keys.map((key) => open.map.delete(key)));
       assert.ok(deleted.every((existed) => existed));
-      assert.deepEqual(await open.map.getMany(keys), keys.map(() => undefined));
+      assert.deepEqual(
+        await open.map.getMany(keys),
+        keys.map(() => undefined),
+      );
     });
     for await (const { key } of open.map.scan()) assert.ok(key.startsWith("filling"), key);
     await open.bigmap.close();
@@ -107,8 +119,14 @@ describe("the prototype's defects", () => {
       const fullest = [...canisters].sort((left, right) => right.bytes - left.bytes)[0];
       const { leftId, rightId } = await open.bigmap.splitCanister(fullest?.canisterId ?? 0);
       const after = (await open.bigmap.topology("m")).canisters.filter(({ canisterId }) => canisterId === leftId || canisterId === rightId);
-      assert.equal(after.reduce((sum, { entries }) => sum + entries, 0), fullest?.entries);
-      assert.equal(after.reduce((sum, { bytes }) => sum + bytes, 0), fullest?.bytes);
+      assert.equal(
+        after.reduce((sum, { entries }) => sum + entries, 0),
+        fullest?.entries,
+      );
+      assert.equal(
+        after.reduce((sum, { bytes }) => sum + bytes, 0),
+        fullest?.bytes,
+      );
     }
     const { entries, bytes } = await open.map.stats();
     assert.deepEqual({ entries, bytes }, { entries: before.entries, bytes: before.bytes });
@@ -138,7 +156,10 @@ describe("the prototype's defects", () => {
 
   test("defect 7: a ring grows past 129 canisters, and far beyond, without losing its order", async () => {
     for (const count of [128, 129, 130, 4_096]) {
-      const ring = new Ring(1, evenRanges(count).map((range, i) => ({ range, canisterId: i + 1, replicaId: "r" })));
+      const ring = new Ring(
+        1,
+        evenRanges(count).map((range, i) => ({ range, canisterId: i + 1, replicaId: "r" })),
+      );
       for (let i = 0; i < count; i++) {
         const { start } = ring.rangeAt(i);
         assert.equal(ring.indexOf(start.high, start.low), i);
@@ -176,8 +197,13 @@ describe("the prototype's defects", () => {
     const random = seededRandom(9);
     const lengths = new Map<string, number>();
     for (let i = 0; i < 30; i++) {
-      const updates = Array.from({ length: 40 }, () => ({ key: `key-${random.below(50)}`, length: random.below(4) === 0 ? undefined : random.below(3_000) }));
-      await Promise.all(updates.map(({ key, length }) => (length === undefined ? open.map.delete(key) : open.map.put(key, "v".repeat(length)))));
+      const updates = Array.from({ length: 40 }, () => ({
+        key: `key-${random.below(50)}`,
+        length: random.below(4) === 0 ? undefined : random.below(3_000),
+      }));
+      await Promise.all(
+        updates.map(({ key, length }) => (length === undefined ? open.map.delete(key) : open.map.put(key, "v".repeat(length)))),
+      );
       for (const { key, length } of updates) {
         if (length === undefined) lengths.delete(key);
         else lengths.set(key, length);
@@ -195,8 +221,15 @@ describe("the prototype's defects", () => {
     assert.equal(await open.map.get("empty"), "");
     assert.equal(await open.map.get("absent"), undefined);
     await assert.rejects(open.map.put("empty", "x", { ifAbsent: true }), { code: "CONDITION_FAILED" });
-    const outcomes = await open.map.write([{ key: "a", put: "1" }, { key: "empty", put: "2", ifAbsent: true }, { key: "b", put: "3" }]);
-    assert.deepEqual(outcomes.map((outcome) => (outcome.ok ? "done" : outcome.error.code)), ["BATCH_ABORTED", "CONDITION_FAILED", "BATCH_ABORTED"]);
+    const outcomes = await open.map.write([
+      { key: "a", put: "1" },
+      { key: "empty", put: "2", ifAbsent: true },
+      { key: "b", put: "3" },
+    ]);
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.ok ? "done" : outcome.error.code)),
+      ["BATCH_ABORTED", "CONDITION_FAILED", "BATCH_ABORTED"],
+    );
     assert.deepEqual(await open.map.getMany(["a", "empty", "b"]), [undefined, "", undefined]);
     await open.bigmap.close();
   });

@@ -8,7 +8,12 @@ describe("src/base/ERRORS.md", () => {
     const rows = readProjectFile("src/base/ERRORS.md")
       .split("\n")
       .filter((line) => line.startsWith("| `"))
-      .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")).slice(1, -1));
+      .map((line) =>
+        line
+          .split("|")
+          .map((cell) => cell.trim().replaceAll("`", ""))
+          .slice(1, -1),
+      );
     const expected = Object.entries(errorTable).map(([code, row]) => [code, row.grpcStatus, row.retry, row.hint]);
     assert.deepEqual(rows, expected);
   });

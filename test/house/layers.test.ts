@@ -10,7 +10,10 @@ const sources = listFiles(["src"], [".ts"]);
 describe("the layers of src/", () => {
   test("a folder imports from lower folders only", () => {
     assert.ok(sources.length > 0);
-    assert.deepEqual(sources.flatMap((path) => violationsOf(path, readProjectFile(path))), []);
+    assert.deepEqual(
+      sources.flatMap((path) => violationsOf(path, readProjectFile(path))),
+      [],
+    );
   });
 
   test("every folder of src/ has its place in the house", () => {

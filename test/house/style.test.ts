@@ -9,7 +9,10 @@ const files = [...topLevel, ...listFiles(["src", "test", "bench", "proto", ".ci"
 
 describe("the style of the sources", () => {
   test("keeps the rules that a machine can check", () => {
-    assert.deepEqual(files.flatMap((path) => styleViolationsOf(path, readProjectFile(path))), []);
+    assert.deepEqual(
+      files.flatMap((path) => styleViolationsOf(path, readProjectFile(path))),
+      [],
+    );
   });
 });
 

@@ -19,7 +19,10 @@ await withTemporaryFolder(async (dataDir) => {
     seed: Number(values.seed),
     killRounds: Number(values.rounds),
     crashPoints: allCrashPoints,
-    crashTimes: values["crash-times"].split(",").filter((times) => times !== "").map(Number),
+    crashTimes: values["crash-times"]
+      .split(",")
+      .filter((times) => times !== "")
+      .map(Number),
     maxOperationsPerRound: Number(values.operations),
     callers: Number(values.callers),
     dataDir,

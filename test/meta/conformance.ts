@@ -51,7 +51,10 @@ function recordTests(makeSubject: () => MetaStoreSubject): void {
     await store.commit(puts(["map/b", "b"], ["map/a", "a"], ["mapx", "x"], ["map/", "empty name"], ["canister/1", "c"]));
     const { revision } = await store.commit(deletes("canister/1"));
     const listed = await store.list("map/");
-    assert.deepEqual(listed.records.map((record) => record.key), ["map/", "map/a", "map/b"]);
+    assert.deepEqual(
+      listed.records.map((record) => record.key),
+      ["map/", "map/a", "map/b"],
+    );
     assert.equal(listed.revision, revision);
     await store.close();
   });
@@ -80,13 +83,25 @@ function transactionTests(makeSubject: () => MetaStoreSubject): void {
   test("a transaction applies only where every compare holds, and else changes nothing", async () => {
     const store = await makeSubject().open();
     const { revision } = await store.commit(puts(["a", "1"]));
-    const compares = [{ key: "a", revision }, { key: "b", revision: 7 }];
+    const compares = [
+      { key: "a", revision },
+      { key: "b", revision: 7 },
+    ];
     const lost = await store.commit({ compares, puts: [{ key: "a", value: bytes("2") }], deletes: [] });
     assert.deepEqual(lost, { committed: false, revision });
     assert.equal(textOf(await store.get("a")), "1");
-    const won = await store.commit({ compares: [{ key: "a", revision }, { key: "b", revision: 0 }], ...changes("b", "2", "a") });
+    const won = await store.commit({
+      compares: [
+        { key: "a", revision },
+        { key: "b", revision: 0 },
+      ],
+      ...changes("b", "2", "a"),
+    });
     assert.equal(won.committed, true);
-    assert.deepEqual((await store.list("")).records.map((record) => record.key), ["b"]);
+    assert.deepEqual(
+      (await store.list("")).records.map((record) => record.key),
+      ["b"],
+    );
     await store.close();
   });
 
@@ -164,7 +179,10 @@ async function followsModel(subject: MetaStoreSubject, steps: readonly HistorySt
     if (step.reopen) store = await subject.reopen(store);
     const { records } = await store.list("");
     const stored = records.map((record) => [record.key, { value: textOf(record), revision: record.revision }]);
-    assert.deepEqual(stored, [...model].sort(([left], [right]) => (left < right ? -1 : 1)));
+    assert.deepEqual(
+      stored,
+      [...model].sort(([left], [right]) => (left < right ? -1 : 1)),
+    );
   }
   await store.close();
 }
@@ -220,8 +238,17 @@ function watchTests(makeSubject: () => MetaStoreSubject): void {
     store.watch("map/", revision, (change) => seen.push(change));
     const { revision: last } = await store.commit(puts(["map/new", "1"]));
     await settle();
-    assert.deepEqual(seen.map((change) => [change.reset, change.revision]), [[true, last - 1], [false, last]]);
-    assert.deepEqual(seen[0]?.puts.map((record) => record.key), ["map/0", "map/1", "map/2"]);
+    assert.deepEqual(
+      seen.map((change) => [change.reset, change.revision]),
+      [
+        [true, last - 1],
+        [false, last],
+      ],
+    );
+    assert.deepEqual(
+      seen[0]?.puts.map((record) => record.key),
+      ["map/0", "map/1", "map/2"],
+    );
     await store.close();
   });
 

@@ -26,7 +26,10 @@ metaStoreConformance("embedded, with a crash before every opening", () => {
 
 const put = (key: string, value: string, revision?: number) => ({
   compares: revision === undefined ? [] : [{ key, revision }],
-  puts: [{ key, value: Buffer.from(value) }, { key: `${key}-twin`, value: Buffer.from(value) }],
+  puts: [
+    { key, value: Buffer.from(value) },
+    { key: `${key}-twin`, value: Buffer.from(value) },
+  ],
   deletes: [],
 });
 
@@ -42,11 +45,17 @@ describe("embedded: failing disks", () => {
       let answered = "";
       for (const [i, fault] of steps.entries()) {
         if (fault !== "ok") disk.failNextWrite(fault);
-        const code = await store.commit(put("a", `${i}`)).then(() => "ok", (error: unknown) => BigMapError.from(error).code);
+        const code = await store.commit(put("a", `${i}`)).then(
+          () => "ok",
+          (error: unknown) => BigMapError.from(error).code,
+        );
         assert.equal(code, { ok: "ok", fsync: "OUTCOME_UNKNOWN", "disk-full": "DISK_FULL" }[fault]);
         if (code === "ok") answered = `${i}`;
         if (code === "ok") continue;
-        const read = await store.get("a").then(() => "ok", (error: unknown) => BigMapError.from(error).code);
+        const read = await store.get("a").then(
+          () => "ok",
+          (error: unknown) => BigMapError.from(error).code,
+        );
         assert.equal(read, readsAfter[code]);
         await assert.rejects(store.commit(put("b", "")), (error: unknown) => BigMapError.from(error).code === "STORAGE_FAILED");
         disk.crash(survivors);
@@ -73,7 +82,10 @@ describe("embedded: failing disks", () => {
       await engine.close();
       engine = await openRocksEngine(folder, { memoryBytes: 16 * 2 ** 20, readThreads: 1 });
       store = await EmbeddedMetaStore.open(engine);
-      assert.deepEqual((await store.list("")).records.map(({ key, revision: at }) => [key, at]), before);
+      assert.deepEqual(
+        (await store.list("")).records.map(({ key, revision: at }) => [key, at]),
+        before,
+      );
       assert.deepEqual([(await store.list("")).revision, revision], [3, 3]);
       await store.close();
       await engine.close();

@@ -35,7 +35,10 @@ describe("embedded: the disk", () => {
     const engine = new FakeEngine();
     const store = await EmbeddedMetaStore.open(engine);
     await Promise.all(Array.from({ length: 10 }, (_, i) => store.commit(put(`k${i}`, "v"))));
-    assert.deepEqual(engine.durabilities, Array.from({ length: 10 }, () => "fsync"));
+    assert.deepEqual(
+      engine.durabilities,
+      Array.from({ length: 10 }, () => "fsync"),
+    );
     assert.equal(engine.largestWritesUnderWay, 1);
   });
 

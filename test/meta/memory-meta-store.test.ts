@@ -41,7 +41,10 @@ test("a late commit applies after the next one, if its compares still hold", asy
   const store = new MemoryMetaStore({ commitFault: () => faults.shift() });
   await assert.rejects(store.commit({ ...transaction, compares: [{ key: "b", revision: 0 }] }));
   await store.commit({ ...transaction, puts: [{ key: "c", value: new Uint8Array(1) }] });
-  assert.deepEqual((await store.list("")).records.map(({ key }) => key), ["a", "c"]);
+  assert.deepEqual(
+    (await store.list("")).records.map(({ key }) => key),
+    ["a", "c"],
+  );
 });
 
 test("delayed watches keep the order of revisions", async () => {
@@ -53,5 +56,8 @@ test("delayed watches keep the order of revisions", async () => {
   for (let i = 0; i < 20; i++) await store.commit(transaction);
   assert.deepEqual(seen, []);
   clock.advance(1_000);
-  assert.deepEqual(seen, Array.from({ length: 20 }, (_, i) => i + 1));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 20 }, (_, i) => i + 1),
+  );
 });

@@ -2,8 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import {
-  decodeAllocatorRecord, decodeCanisterRecord, decodeMapRecord, decodeReplicaRecord,
-  encodeAllocatorRecord, encodeCanisterRecord, encodeMapRecord, encodeReplicaRecord,
+  decodeAllocatorRecord,
+  decodeCanisterRecord,
+  decodeMapRecord,
+  decodeReplicaRecord,
+  encodeAllocatorRecord,
+  encodeCanisterRecord,
+  encodeMapRecord,
+  encodeReplicaRecord,
 } from "../../src/meta/record-codec.js";
 import { canisterRecordKey, mapRecordKey, replicaRecordKey } from "../../src/meta/record-keys.js";
 import type { CanisterRecord, MapRecord, ReplicaRecord } from "../../src/meta/records.js";
@@ -15,8 +21,14 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
 const settings = { canisterCapBytes: 4294967296, initialCanisters: 4, tokenFunction: "murmur3" } as const;
 const map: MapRecord = { mapId: 3, map: "users", settings };
 const canister: CanisterRecord = {
-  canisterId: 12, mapId: 3, map: "users", range: { start: { high: 0x80000000, low: 1 }, end: tokenSpaceEnd },
-  epoch: 2, replicaId: "r1", origin: { parentId: 7, sequence: 99 }, stopped: false,
+  canisterId: 12,
+  mapId: 3,
+  map: "users",
+  range: { start: { high: 0x80000000, low: 1 }, end: tokenSpaceEnd },
+  epoch: 2,
+  replicaId: "r1",
+  origin: { parentId: 7, sequence: 99 },
+  stopped: false,
 };
 const lastToken = { high: 0xffffffff, low: 0xffffffff };
 const first: CanisterRecord = { ...canister, origin: undefined, stopped: true, range: { start: tokenSpaceStart, end: lastToken } };

@@ -13,7 +13,14 @@ import { ManualClock, settle } from "../../src/testing/manual-clock.js";
 const code = (expected: string) => (error: unknown) => (error as { code?: string }).code === expected;
 const settings = { canisterCapBytes: 65536, initialCanisters: 1, tokenFunction: "murmur3" } as const;
 const canister: CanisterRecord = {
-  canisterId: 1, mapId: 1, map: "m", range: wholeTokenSpace, epoch: 1, replicaId: "r1", origin: undefined, stopped: false,
+  canisterId: 1,
+  mapId: 1,
+  map: "m",
+  range: wholeTokenSpace,
+  epoch: 1,
+  replicaId: "r1",
+  origin: undefined,
+  stopped: false,
 };
 const createMap = {
   compares: [],
@@ -38,7 +45,13 @@ describe("the view of the records", () => {
     const { revision } = await meta.commit(split.transaction);
     const after = (await view.refresh()).ring(1);
     assert.equal(after.version, revision);
-    assert.deepEqual(after.entries().map(({ canisterId, range }) => [canisterId, range.start.high]), [[1, 0], [2, cut.high]]);
+    assert.deepEqual(
+      after.entries().map(({ canisterId, range }) => [canisterId, range.start.high]),
+      [
+        [1, 0],
+        [2, cut.high],
+      ],
+    );
     assert.deepEqual(split.child.origin, { parentId: 1, sequence: 10 });
     assert.deepEqual([split.parent.epoch, split.child.epoch], [2, 2]);
     await meta.commit({ compares: [], puts: [], deletes: [mapRecordKey("m"), canisterRecordKey(1), canisterRecordKey(2)] });

@@ -2,7 +2,14 @@
 import * as fc from "fast-check";
 import { errorTable, BigMapError, type ErrorCode } from "../../src/base/errors.js";
 import {
-  noErrors, operationCondition, operationKind, OperationBatchBuilder, ResultBatchBuilder, resultStatus, type OperationBatch, type ResultBatch,
+  noErrors,
+  operationCondition,
+  operationKind,
+  OperationBatchBuilder,
+  ResultBatchBuilder,
+  resultStatus,
+  type OperationBatch,
+  type ResultBatch,
 } from "../../src/base/operation-batch.js";
 
 export const version = fc.oneof(fc.nat(), fc.maxSafeNat());
@@ -39,7 +46,12 @@ export const operationBatch: fc.Arbitrary<OperationBatch> = fc
   })
   .map(({ map, rows, atomic, noForward, timeoutMs }) => {
     const builder = new OperationBatchBuilder();
-    for (const { operation: { kind, condition }, key, value, ifVersion } of rows) {
+    for (const {
+      operation: { kind, condition },
+      key,
+      value,
+      ifVersion,
+    } of rows) {
       builder.add(kind | condition, key, kind === operationKind.put ? value : undefined, ifVersion);
     }
     return builder.build(map, { atomic, noForward, deadlineMs: timeoutMs });

@@ -34,7 +34,14 @@ const description: fc.Arbitrary<MapDescription> = fc.record({ map: text, mapId: 
 const replica = fc.record({ replicaId: present, address: text });
 
 const mapRing: fc.Arbitrary<MapRing> = fc
-  .record({ map: text, mapId: uint32, version, size: fc.integer({ min: 1, max: 40 }), hosts: fc.integer({ min: 1, max: 4 }), firstId: fc.nat() })
+  .record({
+    map: text,
+    mapId: uint32,
+    version,
+    size: fc.integer({ min: 1, max: 40 }),
+    hosts: fc.integer({ min: 1, max: 4 }),
+    firstId: fc.nat(),
+  })
   .map(({ map, mapId, version: ringVersion, size, hosts, firstId }) => {
     const entries = evenRanges(size).map((range, i) => ({ range, canisterId: firstId + i, replicaId: `r${(i * 7) % hosts}` }));
     const replicas = Array.from({ length: hosts }, (_, i) => ({ replicaId: `r${i}`, address: `h${i}:1` }));
@@ -42,9 +49,19 @@ const mapRing: fc.Arbitrary<MapRing> = fc
   });
 
 const canister: fc.Arbitrary<CanisterStatus> = fc.record({
-  canisterId: version, mapId: uint32, map: text, range: fc.constantFrom(...evenRanges(5)), epoch: version, replicaId: text,
+  canisterId: version,
+  mapId: uint32,
+  map: text,
+  range: fc.constantFrom(...evenRanges(5)),
+  epoch: version,
+  replicaId: text,
   state: fc.constantFrom("opening" as const, "serving" as const, "frozen" as const, "stopping" as const, "stopped" as const),
-  entries: version, bytes: version, capBytes: version, sequence: version, unsplittable: fc.boolean(), writesWaiting: fc.boolean(),
+  entries: version,
+  bytes: version,
+  capBytes: version,
+  sequence: version,
+  unsplittable: fc.boolean(),
+  writesWaiting: fc.boolean(),
 });
 
 const byMap = fc.record({ map: text });
@@ -55,7 +72,10 @@ const entry = fc.record({ key: bytes(30), value: bytes(50), version });
 /** For each method an arbitrary request and response. */
 const messages: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc.Arbitrary<unknown>]>> = {
   CreateMap: [fc.record({ map: text, settings: fc.oneof(settings, fc.constant({})) }), description],
-  ListMaps: [fc.record({ pageSize: uint32, pageToken: optional(present) }), fc.record({ maps: fc.array(description, { maxLength: 4 }), nextPageToken: optional(present) })],
+  ListMaps: [
+    fc.record({ pageSize: uint32, pageToken: optional(present) }),
+    fc.record({ maps: fc.array(description, { maxLength: 4 }), nextPageToken: optional(present) }),
+  ],
   DropMap: [byMap, nothing],
   Clear: [byMap, fc.record({ deletedEntries: version })],
   Get: [fc.record({ map: text, key: bytes(30), omitValue: fc.boolean() }), value],
@@ -83,7 +103,11 @@ const messages: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc.Arbi
   ],
   GetTopology: [
     fc.record({ map: optional(present) }),
-    fc.record({ replicas: fc.array(replica, { maxLength: 3 }), maps: fc.array(description, { maxLength: 3 }), canisters: fc.array(canister, { maxLength: 5 }) }),
+    fc.record({
+      replicas: fc.array(replica, { maxLength: 3 }),
+      maps: fc.array(description, { maxLength: 3 }),
+      canisters: fc.array(canister, { maxLength: 5 }),
+    }),
   ],
   CreateCanister: [byId, canister],
   StartCanister: [byId, canister],
@@ -97,21 +121,29 @@ const nameOf = (method: Method<unknown, unknown>): string => method.path.split("
 
 /** A message as plain data, in which equal messages are equal. */
 function plain(message: unknown): unknown {
-  return JSON.parse(JSON.stringify(message, function (this: Record<string, unknown>, name, field: unknown) {
-    const original = this[name];
-    if (original instanceof Uint8Array) return Buffer.from(original).toString("hex");
-    if (original instanceof Ring) return { version: original.version, entries: original.entries() };
-    if (original instanceof BigMapError) return { ...original, message: original.message };
-    return field;
-  })) as unknown;
+  return JSON.parse(
+    JSON.stringify(message, function (this: Record<string, unknown>, name, field: unknown) {
+      const original = this[name];
+      if (original instanceof Uint8Array) return Buffer.from(original).toString("hex");
+      if (original instanceof Ring) return { version: original.version, entries: original.entries() };
+      if (original instanceof BigMapError) return { ...original, message: original.message };
+      return field;
+    }),
+  ) as unknown;
 }
 
 describe("the messages", () => {
   for (const method of methods) {
     test(`of ${nameOf(method)} come back as they were`, () => {
       const [request, response] = messages[nameOf(method)] ?? assert.fail(`no messages for ${method.path}`);
-      fc.assert(fc.property(request, (sent) => assert.deepEqual(plain(method.request.decode(method.request.encode(sent))), plain(sent))), { seed: 1, numRuns: 60 });
-      fc.assert(fc.property(response, (sent) => assert.deepEqual(plain(method.response.decode(method.response.encode(sent))), plain(sent))), { seed: 2, numRuns: 60 });
+      fc.assert(
+        fc.property(request, (sent) => assert.deepEqual(plain(method.request.decode(method.request.encode(sent))), plain(sent))),
+        { seed: 1, numRuns: 60 },
+      );
+      fc.assert(
+        fc.property(response, (sent) => assert.deepEqual(plain(method.response.decode(method.response.encode(sent))), plain(sent))),
+        { seed: 2, numRuns: 60 },
+      );
     });
   }
 
@@ -139,9 +171,11 @@ describe("the list of methods", () => {
     const protoDir = fileURLToPath(new URL("../../../proto", import.meta.url));
     const files = ["map", "router", "replica"].map((name) => `bigmap/v1/${name}_service.proto`);
     const services = Object.entries(loadSync(files, { includeDirs: [protoDir] })).filter(([name]) => name.endsWith("Service"));
-    const expected = services.flatMap(([, service]) => Object.values(service as ServiceDefinition)).map(({ path, requestStream, responseStream }) => {
-      return `${path} ${requestStream ? "pipe" : responseStream ? "server stream" : "unary"}`;
-    });
+    const expected = services
+      .flatMap(([, service]) => Object.values(service as ServiceDefinition))
+      .map(({ path, requestStream, responseStream }) => {
+        return `${path} ${requestStream ? "pipe" : responseStream ? "server stream" : "unary"}`;
+      });
     assert.deepEqual(methods.map(({ path, shape }) => `${path} ${shape}`).sort(), expected.sort());
   });
 });

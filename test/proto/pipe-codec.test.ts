@@ -5,7 +5,16 @@ import Long from "long";
 import { BigMapError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import {
-  conditionOf, keyOf, kindOf, OperationBatchBuilder, operationCondition, operationKind, ResultBatchBuilder, resultStatus, valueOf, type OperationBatch,
+  conditionOf,
+  keyOf,
+  kindOf,
+  OperationBatchBuilder,
+  operationCondition,
+  operationKind,
+  ResultBatchBuilder,
+  resultStatus,
+  valueOf,
+  type OperationBatch,
   type ResultBatch,
 } from "../../src/base/operation-batch.js";
 import { errorToWire } from "../../src/proto/error-codec.js";
@@ -72,7 +81,10 @@ function generatedResponse(results: ResultBatch, batchId: number): Uint8Array {
     versions: places.map((i) => long(results.versions[i] ?? 0)),
     valueBytes: valued.map((i) => (results.valueOffsets[i + 1] ?? 0) - (results.valueOffsets[i] ?? 0)),
     ...(results.values.length === 0 ? {} : { values: results.values }),
-    errors: [...results.errors].map(([resultIndex, error]) => ({ ...(resultIndex === 0 ? {} : { resultIndex }), error: withoutDefaults(errorToWire(error)) })),
+    errors: [...results.errors].map(([resultIndex, error]) => ({
+      ...(resultIndex === 0 ? {} : { resultIndex }),
+      error: withoutDefaults(errorToWire(error)),
+    })),
   }).finish();
 }
 
@@ -133,12 +145,28 @@ describe("the pipe's request frames", () => {
     builder.add(operationKind.put | operationCondition.ifAbsent, "c", Buffer.from("xyz"), 0);
     builder.add(operationKind.delete | operationCondition.ifVersion, "d", undefined, 300);
     const frame = encodePipeRequest(builder.build("users", { atomic: true, noForward: true, deadlineMs: 1_000 }), 7, 0);
-    assert.equal(frame.toString("hex"), "0807120575736572731" + "8e8072001280132030012233a03020101420461626364" + "4a01035203" + "78797a5a02ac02");
+    assert.equal(
+      frame.toString("hex"),
+      "0807120575736572731" + "8e8072001280132030012233a03020101420461626364" + "4a01035203" + "78797a5a02ac02",
+    );
   });
 
   test("may have their columns in several runs, in single numbers and among unknown fields", () => {
     // batch 1, map "m", operations get get; key_bytes as a run of one, an empty run and a single number; field 20 is unknown.
-    const frame = Buffer.from("0801" + "12016d" + "a20103666f6f" + "a80101" + "b50100000000" + "b9010000000000000000" + "32020000" + "3a0101" + "3a00" + "3802" + "4203616263", "hex");
+    const frame = Buffer.from(
+      "0801" +
+        "12016d" +
+        "a20103666f6f" +
+        "a80101" +
+        "b50100000000" +
+        "b9010000000000000000" +
+        "32020000" +
+        "3a0101" +
+        "3a00" +
+        "3802" +
+        "4203616263",
+      "hex",
+    );
     const { batch } = decodePipeRequest(frame, 0);
     assert.deepEqual([...batch.keyOffsets], [0, 1, 3]);
   });
@@ -181,7 +209,11 @@ describe("the pipe's request frames", () => {
     const large = new OperationBatchBuilder();
     large.add(operationKind.put, "k", Buffer.alloc(limits.batchMaxBytes), 0);
     assert.throws(() => decodePipeRequest(encodePipeRequest(large.build("m"), 1, 0), 0), { code: "BATCH_TOO_LARGE" });
-    const runs = Buffer.concat([Buffer.from("0801", "hex"), ...Array.from({ length: 30_000 }, () => Buffer.from("3800", "hex")), Buffer.from("4000", "hex")]);
+    const runs = Buffer.concat([
+      Buffer.from("0801", "hex"),
+      ...Array.from({ length: 30_000 }, () => Buffer.from("3800", "hex")),
+      Buffer.from("4000", "hex"),
+    ]);
     assert.throws(() => decodePipeRequest(runs, 0), { code: "BATCH_TOO_LARGE" });
   });
 
@@ -226,7 +258,19 @@ describe("the pipe's response frames", () => {
     builder.addError(3, new BigMapError("KEY_EMPTY", "m", { hint: "h" }));
     assert.equal(
       encodePipeResponse(9, builder.build(false)).toString("hex"),
-      "0809" + "1203000203" + "1a03010300" + "2203050000" + "2a0103" + "3203686579" + "3a17" + "0802" + "1213" + "0a094b45595f454d505459" + "12016d" + "1801" + "220168",
+      "0809" +
+        "1203000203" +
+        "1a03010300" +
+        "2203050000" +
+        "2a0103" +
+        "3203686579" +
+        "3a17" +
+        "0802" +
+        "1213" +
+        "0a094b45595f454d505459" +
+        "12016d" +
+        "1801" +
+        "220168",
     );
   });
 
@@ -273,7 +317,10 @@ describe("frames of noise", () => {
   };
 
   test("are read or refused, and nothing else", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (noise) => refusesOrReads(Buffer.from(noise))), { seed: 5, numRuns: 5_000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (noise) => refusesOrReads(Buffer.from(noise))),
+      { seed: 5, numRuns: 5_000 },
+    );
   });
 
   test("made of good frames by flipping one bit or cutting them are read or refused, and nothing else", () => {

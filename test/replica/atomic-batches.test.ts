@@ -13,7 +13,11 @@ async function openWithOneCanister(): Promise<NodeUnderTest> {
 describe("an atomic batch in one canister", () => {
   test("is applied whole or not at all, whatever fails in it, with keys that come twice", async () => {
     const key = fc.constantFrom("a", "b", "c", "d");
-    const update = fc.record({ key, kind: fc.constantFrom("put", "put", "delete", "ifAbsent", "stale"), value: fc.string({ maxLength: 5 }) });
+    const update = fc.record({
+      key,
+      kind: fc.constantFrom("put", "put", "delete", "ifAbsent", "stale"),
+      value: fc.string({ maxLength: 5 }),
+    });
     const subject = await openWithOneCanister();
     const model = new Map<string, string>();
     await fc.assert(
@@ -34,7 +38,10 @@ describe("an atomic batch in one canister", () => {
         if (isApplied) {
           model.clear();
           for (const [name, value] of after) model.set(name, value);
-          assert.ok(answers.every((answer) => ["written", "deleted", "nothing"].includes(answer)), answers.join());
+          assert.ok(
+            answers.every((answer) => ["written", "deleted", "nothing"].includes(answer)),
+            answers.join(),
+          );
         } else {
           assert.deepEqual([...answers].sort(), [...answers.slice(1).map(() => "BATCH_ABORTED"), "CONDITION_FAILED"].sort());
           assert.deepEqual(subject.canisters()[0], before);
@@ -64,7 +71,10 @@ describe("an atomic batch in one canister", () => {
   test("with a fault in one operation is refused as a whole before anything is done", async () => {
     const subject = await openWithOneCanister();
     assert.deepEqual(await subject.answers([put("a", "1"), put("", "1")], { atomic: true }), ["BATCH_ABORTED", "KEY_EMPTY"]);
-    assert.deepEqual(await subject.answers([put("k".repeat(5_000), "1"), put("a", "1")], { atomic: true }), ["KEY_TOO_LARGE", "BATCH_ABORTED"]);
+    assert.deepEqual(await subject.answers([put("k".repeat(5_000), "1"), put("a", "1")], { atomic: true }), [
+      "KEY_TOO_LARGE",
+      "BATCH_ABORTED",
+    ]);
     assert.equal((await subject.contents()).size, 0);
     await subject.node.close();
   });
@@ -96,8 +106,14 @@ describe("an atomic batch at a canister that is being split", () => {
     await subject.ask(keys.map((key) => put(key, "old")));
     const split = subject.node.router.splitCanister(subject.canisters()[0]?.canisterId ?? 0, undefined);
     await settleAll();
-    const whole = subject.answers(keys.map((key) => put(key, "new")), { atomic: true });
-    const failing = subject.answers([...keys.map((key) => put(key, "lost")), ...keys.map((key) => putIfAbsent(key, "x"))], { atomic: true, sessionId: 2 });
+    const whole = subject.answers(
+      keys.map((key) => put(key, "new")),
+      { atomic: true },
+    );
+    const failing = subject.answers([...keys.map((key) => put(key, "lost")), ...keys.map((key) => putIfAbsent(key, "x"))], {
+      atomic: true,
+      sessionId: 2,
+    });
     await settleAll();
     go();
     await split;
@@ -112,7 +128,9 @@ describe("an atomic batch at a canister that is being split", () => {
   test("waits as a whole at the hard cap", async () => {
     const subject = await openWithOneCanister();
     await subject.ask([put("a", Buffer.alloc(20_000)), put("b", Buffer.alloc(20_000))]);
-    const answers = await subject.answers([put("c", Buffer.alloc(15_000)), put("d", Buffer.alloc(15_000)), remove("none")], { atomic: true });
+    const answers = await subject.answers([put("c", Buffer.alloc(15_000)), put("d", Buffer.alloc(15_000)), remove("none")], {
+      atomic: true,
+    });
     assert.deepEqual(answers, ["written", "written", "nothing"]);
     await subject.expectSound();
     await subject.node.close();

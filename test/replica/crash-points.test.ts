@@ -50,7 +50,10 @@ class PossibleContents {
   check(contents: ReadonlyMap<string, string>): void {
     for (const key of contents.keys()) assert.ok(this.#possible.has(key), `${key} was never written`);
     for (const [key, values] of this.#possible) {
-      assert.ok(values.includes(contents.get(key)), `${key} holds ${contents.get(key)?.slice(0, 12)} and not ${values.map((value) => value?.slice(0, 12)).join(" or ")}`);
+      assert.ok(
+        values.includes(contents.get(key)),
+        `${key} holds ${contents.get(key)?.slice(0, 12)} and not ${values.map((value) => value?.slice(0, 12)).join(" or ")}`,
+      );
       this.acknowledged(key, contents.get(key));
     }
   }
@@ -62,7 +65,10 @@ const certainlyRefused: readonly string[] = ["CANISTER_FULL", "CANISTER_BUSY"];
 /** Writes and deletes each of some keys once, all in one turn. */
 async function burst(subject: NodeUnderTest, possible: PossibleContents, random: Random): Promise<void> {
   const keys = new Set(Array.from({ length: 24 }, () => `key-${random.below(120)}`));
-  const updates = Array.from(keys, (key) => ({ key, value: random.below(5) === 0 ? undefined : `${random.uint32()}-`.padEnd(valueBytes, "v") }));
+  const updates = Array.from(keys, (key) => ({
+    key,
+    value: random.below(5) === 0 ? undefined : `${random.uint32()}-`.padEnd(valueBytes, "v"),
+  }));
   const answers = await subject.answers(updates.map(({ key, value }) => (value === undefined ? remove(key) : put(key, value))));
   updates.forEach(({ key, value }, i) => {
     const answer = answers[i] as string;

@@ -55,7 +55,10 @@ describe("the entry cache", () => {
       key: fc.nat({ max: 400 }),
       space: fc.integer({ min: 1, max: 3 }),
       kind: fc.constantFrom("find", "find", "put", "put", "absent"),
-      bytes: fc.oneof({ weight: 9, arbitrary: fc.nat({ max: 20_000 }) }, { weight: 1, arbitrary: fc.integer({ min: 200_000, max: 300_000 }) }),
+      bytes: fc.oneof(
+        { weight: 9, arbitrary: fc.nat({ max: 20_000 }) },
+        { weight: 1, arbitrary: fc.integer({ min: 200_000, max: 300_000 }) },
+      ),
     });
     fc.assert(
       fc.property(fc.array(step, { minLength: 300, maxLength: 600 }), (steps) => {

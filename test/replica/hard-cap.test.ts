@@ -30,7 +30,10 @@ describe("the hard cap", () => {
         await subject.node.router.createMap("m", { initialCanisters: 1 });
         const watch = watchCap(subject);
         const answers = await subject.answers(sizes.map((size, i) => put(`key-${i}`, Buffer.alloc(size))));
-        assert.ok(answers.every((answer) => answer === "written"), answers.join());
+        assert.ok(
+          answers.every((answer) => answer === "written"),
+          answers.join(),
+        );
         watch.end();
         const bytes = sizes.reduce((sum, size, i) => sum + size + `key-${i}`.length + limits.entryOverheadBytes, 0);
         assert.ok(subject.canisters().length >= bytes / capBytes);
@@ -67,9 +70,14 @@ describe("the hard cap", () => {
     await subject.node.router.createMap("m", { initialCanisters: 1 });
     await subject.ask([put("huge", Buffer.alloc(60_000))]);
     // What the planner tries at the soft cap finds nothing to cut.
-    await assert.rejects(subject.node.router.splitCanister(subject.canisters()[0]?.canisterId ?? 0, undefined), { code: "CANISTER_UNSPLITTABLE" });
+    await assert.rejects(subject.node.router.splitCanister(subject.canisters()[0]?.canisterId ?? 0, undefined), {
+      code: "CANISTER_UNSPLITTABLE",
+    });
     assert.equal(subject.canisters()[0]?.unsplittable, true);
-    assert.deepEqual(await subject.answers([put("next", Buffer.alloc(15_800)), put("other", Buffer.alloc(60_000))]), ["written", "written"]);
+    assert.deepEqual(await subject.answers([put("next", Buffer.alloc(15_800)), put("other", Buffer.alloc(60_000))]), [
+      "written",
+      "written",
+    ]);
     assert.equal(subject.canisters().length, 3);
     await subject.expectSound();
     await subject.node.close();

@@ -22,7 +22,10 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
 );
 
 const step = fc.oneof(
-  { weight: 10, arbitrary: fc.array(operation, { minLength: 1, maxLength: 24 }).map((operations) => ({ kind: "burst" as const, operations })) },
+  {
+    weight: 10,
+    arbitrary: fc.array(operation, { minLength: 1, maxLength: 24 }).map((operations) => ({ kind: "burst" as const, operations })),
+  },
   { weight: 2, arbitrary: fc.nat().map((pick) => ({ kind: "split" as const, pick })) },
   { weight: 1, arbitrary: fc.constant({ kind: "clear" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
@@ -49,14 +52,22 @@ class MapUnderTest {
   async split(pick: number): Promise<void> {
     const { canisters } = await this.bigmap.topology("laws");
     const canisterId = canisters[pick % canisters.length]?.canisterId ?? 0;
-    await this.bigmap.splitCanister(canisterId).catch((error: { code: string }) => assert.match(error.code, /CANISTER_UNSPLITTABLE|CANISTER_BUSY/));
+    await this.bigmap
+      .splitCanister(canisterId)
+      .catch((error: { code: string }) => assert.match(error.code, /CANISTER_UNSPLITTABLE|CANISTER_BUSY/));
   }
 
   /** No canister is over its cap, and the ring covers the token space once (the Ring asserts it). */
   async checkCanisters(): Promise<void> {
     const { ring } = await this.bigmap.ring("laws");
     const { canisters } = await this.bigmap.topology("laws");
-    assert.deepEqual(ring.entries().map((entry) => entry.canisterId).sort(), canisters.map((canister) => canister.canisterId).sort());
+    assert.deepEqual(
+      ring
+        .entries()
+        .map((entry) => entry.canisterId)
+        .sort(),
+      canisters.map((canister) => canister.canisterId).sort(),
+    );
     for (const { bytes, capBytes } of canisters) assert.ok(bytes <= capBytes, `${bytes} B in a canister of ${capBytes} B`);
   }
 }

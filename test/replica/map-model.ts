@@ -98,9 +98,15 @@ export class MapModel {
       assert.ok(!scanned.has(key), `${key} was scanned twice`);
       scanned.set(key, value);
     }
-    assert.deepEqual(new Map([...scanned].sort()), new Map([...this.entries].map(([key, { value }]): [string, string] => [key, value]).sort()));
+    assert.deepEqual(
+      new Map([...scanned].sort()),
+      new Map([...this.entries].map(([key, { value }]): [string, string] => [key, value]).sort()),
+    );
     const stats = await map.stats();
-    const bytes = [...this.entries].reduce((sum, [key, { value }]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value) + overheadBytes, 0);
+    const bytes = [...this.entries].reduce(
+      (sum, [key, { value }]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value) + overheadBytes,
+      0,
+    );
     assert.deepEqual({ entries: stats.entries, bytes: stats.bytes }, { entries: this.entries.size, bytes });
   }
 }

@@ -5,7 +5,12 @@ import type { FaultPoints } from "../../src/base/fault-points.js";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
 import {
-  CollectingSink, OperationBatchBuilder, operationCondition, operationKind, resultStatus, type OperationResult,
+  CollectingSink,
+  OperationBatchBuilder,
+  operationCondition,
+  operationKind,
+  resultStatus,
+  type OperationResult,
 } from "../../src/base/operation-batch.js";
 import { BigMap } from "../../src/client/bigmap.js";
 import type { CanisterStatus } from "../../src/ring/topology.js";
@@ -29,10 +34,15 @@ export const has = (key: string): Operation => ({ operation: operationKind.has, 
 export const put = (key: string, value: string | Buffer): Operation => ({ operation: operationKind.put, key, value: Buffer.from(value) });
 export const remove = (key: string): Operation => ({ operation: operationKind.delete, key });
 export const putIfAbsent = (key: string, value: string): Operation => ({
-  operation: operationKind.put | operationCondition.ifAbsent, key, value: Buffer.from(value),
+  operation: operationKind.put | operationCondition.ifAbsent,
+  key,
+  value: Buffer.from(value),
 });
 export const putIfVersion = (key: string, value: string, ifVersion: number): Operation => ({
-  operation: operationKind.put | operationCondition.ifVersion, key, value: Buffer.from(value), ifVersion,
+  operation: operationKind.put | operationCondition.ifVersion,
+  key,
+  value: Buffer.from(value),
+  ifVersion,
 });
 
 export interface BatchOptions {
@@ -70,8 +80,10 @@ export class NodeUnderTest {
     const engine = new MemoryEngine(this.disk);
     const config = { dataDir: "unused", canisterCapBytes: capBytes, memoryBytes, durability: "fsync", logLevel: "silent" } as const;
     this.node = await Node.open(config, {
-      logger: silentLogger, engine: wrap?.(engine) ?? engine,
-      ...(clock === undefined ? {} : { clock }), ...(faults === undefined ? {} : { faults }),
+      logger: silentLogger,
+      engine: wrap?.(engine) ?? engine,
+      ...(clock === undefined ? {} : { clock }),
+      ...(faults === undefined ? {} : { faults }),
     });
   }
 
@@ -116,7 +128,10 @@ export class NodeUnderTest {
   async expectSound(map = "m"): Promise<void> {
     const { canisters } = await this.node.connection.getTopology(map);
     const { ring } = await this.node.connection.getRing(map);
-    assert.deepEqual(ring.entries().map(({ canisterId }) => canisterId), canisters.map(({ canisterId }) => canisterId));
+    assert.deepEqual(
+      ring.entries().map(({ canisterId }) => canisterId),
+      canisters.map(({ canisterId }) => canisterId),
+    );
     assert.deepEqual(await recount(this.scan(map), canisters), []);
     assert.deepEqual(this.node.replica.load, { updates: 0, updateBytes: 0, reads: 0 });
   }
@@ -141,7 +156,12 @@ export class NodeUnderTest {
 export function textOf({ status, value, error }: OperationResult): string {
   if (status === resultStatus.failed) return error?.code ?? "no error";
   if (status === resultStatus.foundValue) return `=${Buffer.from(value).toString()}`;
-  const names = { [resultStatus.found]: "found", [resultStatus.notFound]: "absent", [resultStatus.written]: "written", [resultStatus.deleted]: "deleted" };
+  const names = {
+    [resultStatus.found]: "found",
+    [resultStatus.notFound]: "absent",
+    [resultStatus.written]: "written",
+    [resultStatus.deleted]: "deleted",
+  };
   return names[status as keyof typeof names] ?? "nothing";
 }
 

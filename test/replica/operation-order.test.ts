@@ -9,9 +9,20 @@ const keys = ["a", "b", "c", "large"];
 /** Larger than what the entry cache keeps, so that every read of it is a cold one. */
 const largeBytes = 300_000;
 
-const operation = fc.record({ key: fc.constantFrom(...keys), kind: fc.constantFrom("get", "get", "has", "put", "put", "ifAbsent", "delete"), seed: fc.nat({ max: 999 }) });
+const operation = fc.record({
+  key: fc.constantFrom(...keys),
+  kind: fc.constantFrom("get", "get", "has", "put", "put", "ifAbsent", "delete"),
+  seed: fc.nat({ max: 999 }),
+});
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("ask" as const), operations: fc.array(operation, { minLength: 1, maxLength: 5 }), atomic: fc.boolean() }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("ask" as const),
+      operations: fc.array(operation, { minLength: 1, maxLength: 5 }),
+      atomic: fc.boolean(),
+    }),
+  },
   { weight: 3, arbitrary: fc.constant({ kind: "settle" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "hold-writes" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "go-writes" as const }) },
@@ -56,7 +67,11 @@ function toOperation({ key, kind, value }: PlannedOperation): Operation {
 }
 
 function planned(operations: readonly { key: string; kind: string; seed: number }[]): PlannedOperation[] {
-  return operations.map(({ key, kind, seed }, i) => ({ key, kind, value: key === "large" ? `${seed}-${i}`.padEnd(largeBytes, ".") : `${seed}-${i}` }));
+  return operations.map(({ key, kind, seed }, i) => ({
+    key,
+    kind,
+    value: key === "large" ? `${seed}-${i}`.padEnd(largeBytes, ".") : `${seed}-${i}`,
+  }));
 }
 
 describe("operations of one session on one key", () => {
@@ -79,7 +94,14 @@ describe("operations of one session on one key", () => {
             const operations = planned(next.operations).filter(({ kind }) => !next.atomic || kind !== "ifAbsent");
             const expected = new Map(expectation.inOrder(operations, next.atomic).map((one) => [one, expectation.answer(one)]));
             const answers = subject.answers(operations.map(toOperation), { atomic: next.atomic });
-            running.push(answers.then((texts) => assert.deepEqual(texts, operations.map((one) => expected.get(one)))));
+            running.push(
+              answers.then((texts) =>
+                assert.deepEqual(
+                  texts,
+                  operations.map((one) => expected.get(one)),
+                ),
+              ),
+            );
           } else if (next.kind === "settle") await settleAll();
           else if (next.kind === "hold-writes") {
             goWrites();
@@ -93,7 +115,10 @@ describe("operations of one session on one key", () => {
         goWrites();
         reads?.releaseAll();
         await Promise.all(running);
-        assert.deepEqual(await subject.answers(keys.map(get)), keys.map((key) => expectation.answer({ key, kind: "get", value: "" })));
+        assert.deepEqual(
+          await subject.answers(keys.map(get)),
+          keys.map((key) => expectation.answer({ key, kind: "get", value: "" })),
+        );
         await subject.expectSound();
         await subject.node.close();
       }),
@@ -140,7 +165,12 @@ describe("a get of another session", () => {
     const go = subject.disk.hold();
     const lost = subject.answers([put("k", "new"), remove("gone"), put("fresh", "new")]);
     await settleAll();
-    assert.deepEqual(await subject.answers([get("k"), get("gone"), get("fresh"), has("fresh")], { sessionId: 2 }), ["=old", "=old", "absent", "absent"]);
+    assert.deepEqual(await subject.answers([get("k"), get("gone"), get("fresh"), has("fresh")], { sessionId: 2 }), [
+      "=old",
+      "=old",
+      "absent",
+      "absent",
+    ]);
     subject.disk.crash();
     go();
     await lost;

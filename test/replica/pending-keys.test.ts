@@ -6,7 +6,12 @@ import { WriteStamps } from "../../src/replica/write-stamps.js";
 
 describe("the pending keys", () => {
   test("equal a plain Map under any inserts and releases, also where tokens and token numbers collide", () => {
-    const step = fc.record({ key: fc.nat({ max: 5 }), map: fc.integer({ min: 1, max: 2 }), low: fc.constantFrom(0, 1, 2_047, 2_048), release: fc.boolean() });
+    const step = fc.record({
+      key: fc.nat({ max: 5 }),
+      map: fc.integer({ min: 1, max: 2 }),
+      low: fc.constantFrom(0, 1, 2_047, 2_048),
+      release: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const pending = new PendingKeys();

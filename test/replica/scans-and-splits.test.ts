@@ -11,7 +11,11 @@ describe("a scan", () => {
   keepLoopAlive();
 
   test("sees each key that was there throughout exactly once, in ring order, across splits, writes and clears of others", async () => {
-    const page = fc.record({ maxEntries: fc.integer({ min: 1, max: 40 }), then: fc.constantFrom("split", "split", "write", "delete", "nothing"), pick: fc.nat({ max: 50 }) });
+    const page = fc.record({
+      maxEntries: fc.integer({ min: 1, max: 40 }),
+      then: fc.constantFrom("split", "split", "write", "delete", "nothing"),
+      pick: fc.nat({ max: 50 }),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(page, { minLength: 1, maxLength: 12 }), fc.boolean(), async (pages, keysOnly) => {
         const subject = await NodeUnderTest.open();
@@ -27,7 +31,8 @@ describe("a scan", () => {
           await change;
           assert.ok(entries.length <= maxEntries);
           seen.push(...entries.map(({ key }) => Buffer.from(key).toString()));
-          for (const { key, value } of entries) assert.equal(Buffer.from(value).toString(), keysOnly ? "" : `value of ${Buffer.from(key).toString()}`);
+          for (const { key, value } of entries)
+            assert.equal(Buffer.from(value).toString(), keysOnly ? "" : `value of ${Buffer.from(key).toString()}`);
           cursor = next;
         }
         assert.deepEqual(seen, [...lasting].sort(inRingOrder));

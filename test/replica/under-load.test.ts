@@ -15,8 +15,20 @@ describe("a replica that has accepted all it may", () => {
     for (let i = 0; i * half < limits.pendingUpdatesMaxBytes - 2 * half; i += 8) {
       held.push(subject.answers(Array.from({ length: 8 }, (_, j) => put(`large-${i + j}`, Buffer.alloc(half - 100)))));
     }
-    assert.deepEqual(await subject.answers([put("more", Buffer.alloc(limits.valueMaxBytes)), put("more", Buffer.alloc(limits.valueMaxBytes))].slice(0, 2), { sessionId: 2 }).catch(String), ["OVERLOADED", "OVERLOADED"]);
-    assert.deepEqual(await subject.answers([put("x", "x"), put("y", Buffer.alloc(limits.valueMaxBytes))], { atomic: true, sessionId: 3 }).then((texts) => texts.sort()), ["BATCH_ABORTED", "OVERLOADED"]);
+    assert.deepEqual(
+      await subject
+        .answers([put("more", Buffer.alloc(limits.valueMaxBytes)), put("more", Buffer.alloc(limits.valueMaxBytes))].slice(0, 2), {
+          sessionId: 2,
+        })
+        .catch(String),
+      ["OVERLOADED", "OVERLOADED"],
+    );
+    assert.deepEqual(
+      await subject
+        .answers([put("x", "x"), put("y", Buffer.alloc(limits.valueMaxBytes))], { atomic: true, sessionId: 3 })
+        .then((texts) => texts.sort()),
+      ["BATCH_ABORTED", "OVERLOADED"],
+    );
     assert.deepEqual(await subject.answers([get("k"), has("none")], { sessionId: 2 }), ["=old", "absent"]);
     go();
     assert.ok((await Promise.all(held)).flat().every((answer) => answer === "written"));
@@ -44,14 +56,18 @@ describe("a replica that has accepted all it may", () => {
       if (round % 8 === 7) await settleAll();
     }
     const seen = new Set((await Promise.all(running)).flat().map((answer) => answer.replace(/^=.*/s, "=")));
-    for (const expected of ["=", "absent", "written", "deleted", "KEY_EMPTY", "CANISTER_FULL", "BATCH_ABORTED", "DEADLINE_EXCEEDED"]) assert.ok(seen.has(expected), expected);
+    for (const expected of ["=", "absent", "written", "deleted", "KEY_EMPTY", "CANISTER_FULL", "BATCH_ABORTED", "DEADLINE_EXCEEDED"])
+      assert.ok(seen.has(expected), expected);
     await subject.expectSound();
     await subject.node.close();
   });
 });
 
 describe("after a failed write", () => {
-  for (const [fault, code] of [["disk-full", "DISK_FULL"], ["fsync", "STORAGE_FAILED"]] as const) {
+  for (const [fault, code] of [
+    ["disk-full", "DISK_FULL"],
+    ["fsync", "STORAGE_FAILED"],
+  ] as const) {
     test(`(${fault}) updates are refused with ${code} until the folder is opened anew, and reads go on`, async () => {
       const subject = await NodeUnderTest.open();
       await subject.ask([put("k", "old"), put("cold", "old")]);
@@ -74,10 +90,15 @@ describe("after a failed write", () => {
   }
 
   test("a split that was under way ends, and so does the replica", async () => {
-    const subject = await NodeUnderTest.open({ faults: { reach: (point) => point === "split.drained" && subject.disk.failNextWrite("fsync") } });
+    const subject = await NodeUnderTest.open({
+      faults: { reach: (point) => point === "split.drained" && subject.disk.failNextWrite("fsync") },
+    });
     await subject.node.router.createMap("m", { initialCanisters: 1 });
     await subject.ask([put("a", "1"), put("b", "1")]);
-    await assert.rejects(subject.node.router.splitCanister(subject.canisters()[0]?.canisterId ?? 0, undefined), (error) => error instanceof BigMapError);
+    await assert.rejects(
+      subject.node.router.splitCanister(subject.canisters()[0]?.canisterId ?? 0, undefined),
+      (error) => error instanceof BigMapError,
+    );
     assert.deepEqual(await subject.answers([get("a")]), ["=1"]);
     await subject.node.close().catch(() => undefined);
     await subject.reopen();

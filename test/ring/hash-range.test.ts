@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import {
-  canCutAt, cutRange, equalRanges, equalTokens, evenRanges, formatRange, rangeContains, rangeShare, tokenSpaceEnd, wholeTokenSpace,
+  canCutAt,
+  cutRange,
+  equalRanges,
+  equalTokens,
+  evenRanges,
+  formatRange,
+  rangeContains,
+  rangeShare,
+  tokenSpaceEnd,
+  wholeTokenSpace,
   type HashRange,
 } from "../../src/ring/hash-range.js";
 import type { Token } from "../../src/ring/token.js";
@@ -39,7 +48,10 @@ describe("a hash range", () => {
         const fits = numberOf(current.start) < at && at < numberOf(current.end);
         assert.equal(canCutAt(current, cut), fits);
         if (!fits) {
-          assert.throws(() => cutRange(current, cut), (error: unknown) => (error as { code?: string }).code === "INVALID_ARGUMENT");
+          assert.throws(
+            () => cutRange(current, cut),
+            (error: unknown) => (error as { code?: string }).code === "INVALID_ARGUMENT",
+          );
           return;
         }
         const { high, low } = tokenAt(sample);

@@ -49,14 +49,20 @@ describe("a ring", () => {
 
   test("holds canister numbers up to the largest", () => {
     const entries = evenRanges(2).map((range, i) => ({ range, canisterId: 2 ** 48 - 1 - i, replicaId: "r" }));
-    assert.deepEqual(new Ring(1, entries).entries().map(({ canisterId }) => canisterId), [2 ** 48 - 1, 2 ** 48 - 2]);
+    assert.deepEqual(
+      new Ring(1, entries).entries().map(({ canisterId }) => canisterId),
+      [2 ** 48 - 1, 2 ** 48 - 2],
+    );
   });
 
   test("looks keys up as it always did", () => {
     const random = seededRandom(2024);
     const ring = ringWithStarts(Array.from({ length: 99 }, () => ({ high: random.uint32(), low: random.uint32() })));
     assert.equal(ring.size, 100);
-    assert.deepEqual([0, 1, 50, 99].map((i) => formatToken(ring.rangeAt(i).start)), goldenStarts);
+    assert.deepEqual(
+      [0, 1, 50, 99].map((i) => formatToken(ring.rangeAt(i).start)),
+      goldenStarts,
+    );
     const found = Array.from({ length: 12 }, (_, i) => tokenOf(Buffer.from(`key-${i}`))).map(({ high, low }) => ring.indexOf(high, low));
     assert.deepEqual(found, goldenPlaces);
   });
@@ -66,8 +72,16 @@ describe("a ring", () => {
     const [first, second, third, fourth] = entries as [RingEntry, RingEntry, RingEntry, RingEntry];
     const overlap = { ...second, range: { start: { high: 1, low: 0 }, end: second.range.end } };
     const backward = { ...second, range: { start: second.range.start, end: { high: 1, low: 0 } } };
-    const broken = [[], [second, third, fourth], [first, third, fourth], [first, second, third], [second, first, third, fourth],
-      [first, overlap, third, fourth], [first, second, second, third, fourth], [first, backward, third, fourth]];
+    const broken = [
+      [],
+      [second, third, fourth],
+      [first, third, fourth],
+      [first, second, third],
+      [second, first, third, fourth],
+      [first, overlap, third, fourth],
+      [first, second, second, third, fourth],
+      [first, backward, third, fourth],
+    ];
     const isInternal = (error: unknown): boolean => (error as { code?: string }).code === "INTERNAL";
     for (const wrong of broken) assert.throws(() => new Ring(1, wrong), isInternal);
     assert.equal(new Ring(1, entries).size, 4);

@@ -76,7 +76,10 @@ describe("the token of a key", () => {
       const place = tokenOf(Buffer.from(`user:${i}`)).high >>> 28;
       counts[place] = (counts[place] ?? 0) + 1;
     }
-    assert.ok(counts.every((count) => count > 850 && count < 1_150), counts.join(" "));
+    assert.ok(
+      counts.every((count) => count > 850 && count < 1_150),
+      counts.join(" "),
+    );
   });
 });
 

@@ -43,7 +43,10 @@ describe("automatic splits", () => {
     fill(tested, 100);
     await tested.clock.advanceAndSettle(5_000);
     assert.ok(sizes(tested).every((bytes) => bytes < 750));
-    assert.equal(sizes(tested).reduce((sum, bytes) => sum + bytes, 0), 10_000);
+    assert.equal(
+      sizes(tested).reduce((sum, bytes) => sum + bytes, 0),
+      10_000,
+    );
   });
 
   test("of several canisters run at once, the fullest first, and are bounded (defect 13: one split at a time)", async () => {

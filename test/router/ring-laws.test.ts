@@ -38,7 +38,10 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 async function ringOf(router: RouterCanister, map: string): Promise<Ring | undefined> {
-  return router.getRing(map).then(({ ring }) => ring, () => undefined);
+  return router.getRing(map).then(
+    ({ ring }) => ring,
+    () => undefined,
+  );
 }
 
 async function split(router: RouterCanister, { map, place, cut }: Step): Promise<HashRange | undefined> {
@@ -111,7 +114,11 @@ async function assertRings(tested: RouterUnderTest, versions: Map<number, number
     }
   }
   const records = (await tested.meta.list("canister/")).records.length;
-  assert.equal(records, rings.reduce((sum, { ring }) => sum + ring.size, 0), "no canister is left without a map");
+  assert.equal(
+    records,
+    rings.reduce((sum, { ring }) => sum + ring.size, 0),
+    "no canister is left without a map",
+  );
 }
 
 function expected(error: unknown): undefined {

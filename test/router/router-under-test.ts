@@ -26,4 +26,7 @@ export async function startRouter(metaOptions: MemoryMetaStoreOptions = {}, repl
   return { meta, hosts, host: hosts[0] as FakeHost, clock, options, router: await RouterCanister.start(options) };
 }
 
-export const code = (expected: string) => (error: unknown): boolean => (error as { code?: string }).code === expected;
+export const code =
+  (expected: string) =>
+  (error: unknown): boolean =>
+    (error as { code?: string }).code === expected;

@@ -17,12 +17,18 @@ describe("creating a map", () => {
     const settings = { canisterCapBytes: 65_536, initialCanisters: 3, tokenFunction: "murmur3" };
     assert.deepEqual(created, { mapId: 1, map: "users", settings });
     const { ring } = await router.getRing("users");
-    assert.deepEqual(ring.entries().map(({ canisterId, replicaId, range }) => [canisterId, replicaId, range.start.high]), [
-      [1, "r1", 0],
-      [2, "r2", 0x55555555],
-      [3, "r1", 0xaaaaaaaa],
-    ]);
-    assert.deepEqual(hosts.map((host) => host.canisterStatuses().map(({ canisterId }) => canisterId)), [[1, 3], [2]]);
+    assert.deepEqual(
+      ring.entries().map(({ canisterId, replicaId, range }) => [canisterId, replicaId, range.start.high]),
+      [
+        [1, "r1", 0],
+        [2, "r2", 0x55555555],
+        [3, "r1", 0xaaaaaaaa],
+      ],
+    );
+    assert.deepEqual(
+      hosts.map((host) => host.canisterStatuses().map(({ canisterId }) => canisterId)),
+      [[1, 3], [2]],
+    );
   });
 
   test("fails with MAP_EXISTS where there is one of that name, and of two at once one wins", async () => {
@@ -57,9 +63,13 @@ describe("creating a map", () => {
   test("checks settings", async () => {
     const { router } = await startRouter();
     const bad = [
-      { canisterCapBytes: limits.canisterCapMinBytes - 1 }, { canisterCapBytes: limits.canisterCapMaxBytes + 1 },
-      { canisterCapBytes: 70_000.5 }, { canisterCapBytes: NaN }, { initialCanisters: 0 },
-      { initialCanisters: limits.initialCanistersMax + 1 }, { initialCanisters: 1.5 },
+      { canisterCapBytes: limits.canisterCapMinBytes - 1 },
+      { canisterCapBytes: limits.canisterCapMaxBytes + 1 },
+      { canisterCapBytes: 70_000.5 },
+      { canisterCapBytes: NaN },
+      { initialCanisters: 0 },
+      { initialCanisters: limits.initialCanistersMax + 1 },
+      { initialCanisters: 1.5 },
       { tokenFunction: "sha1" as "murmur3" },
     ];
     for (const settings of bad) await assert.rejects(router.createMap("a", settings), code("INVALID_ARGUMENT"));
@@ -111,7 +121,10 @@ describe("dropping a map", () => {
     await router.createMap("b", {});
     await router.dropMap("a");
     assert.deepEqual(host.deleted, [1, 2]);
-    assert.deepEqual((await meta.list("canister/")).records.map(({ key }) => Number(key.slice(9))), [3, 4]);
+    assert.deepEqual(
+      (await meta.list("canister/")).records.map(({ key }) => Number(key.slice(9))),
+      [3, 4],
+    );
     await assert.rejects(router.getRing("a"), code("MAP_NOT_FOUND"));
     await assert.rejects(router.dropMap("a"), code("MAP_NOT_FOUND"));
     assert.equal((await router.getRing("b")).ring.size, 2);
@@ -124,7 +137,10 @@ describe("dropping a map", () => {
     await router.stop();
     const again = await RouterCanister.start(options);
     assert.equal((await again.createMap("a", {})).mapId, 2);
-    assert.deepEqual((await again.getRing("a")).ring.entries().map(({ canisterId }) => canisterId), [3, 4]);
+    assert.deepEqual(
+      (await again.getRing("a")).ring.entries().map(({ canisterId }) => canisterId),
+      [3, 4],
+    );
   });
 
   test("takes along a canister that a split makes at the same moment", async () => {
@@ -181,7 +197,10 @@ describe("listing maps", () => {
       const page = await router.listMaps({ pageSize, pageToken: undefined });
       assert.equal(page.maps.length, limits.listPageMaxMaps);
       const rest = await router.listMaps({ pageSize, pageToken: page.nextPageToken });
-      assert.deepEqual(rest.maps.map(({ map }) => map), ["m01000"]);
+      assert.deepEqual(
+        rest.maps.map(({ map }) => map),
+        ["m01000"],
+      );
     }
     const first = await router.listMaps({ pageSize: 3, pageToken: undefined });
     await router.dropMap("m00002");
@@ -226,7 +245,10 @@ describe("the ring of a map", () => {
     const split = await answer(router.splitCanister(1, middle));
     const { ring } = await answer(router.getRing("a"));
     assert.equal(ring.version, split.ringVersion);
-    assert.deepEqual(ring.entries().map(({ canisterId }) => canisterId), [1, split.rightId]);
+    assert.deepEqual(
+      ring.entries().map(({ canisterId }) => canisterId),
+      [1, split.rightId],
+    );
     assert.deepEqual(split.cut, middle);
   });
 
@@ -262,7 +284,10 @@ describe("watching a ring", () => {
       await router.splitCanister(1, { high: 2 ** (30 - i), low: 0 });
       await settle();
     }
-    assert.deepEqual(rings.map(({ ring }) => ring.size), [1, 2, 3, 4]);
+    assert.deepEqual(
+      rings.map(({ ring }) => ring.size),
+      [1, 2, 3, 4],
+    );
     assert.ok(rings.every(({ ring }, i) => i === 0 || ring.version > (rings[i - 1]?.ring.version ?? 0)));
     await Promise.all([router.dropMap("a"), assert.rejects(watching, code("MAP_NOT_FOUND"))]);
   });
@@ -318,8 +343,19 @@ describe("the topology", () => {
     host.put(1, { high: 1, low: 1 }, 10);
     const all = await router.getTopology(undefined);
     assert.deepEqual(all.replicas, [{ replicaId: "r1", address: "127.0.0.1:1" }]);
-    assert.deepEqual(all.maps.map(({ map }) => map), ["a", "b"]);
-    assert.deepEqual(all.canisters.map(({ canisterId, bytes }) => [canisterId, bytes]), [[1, 10], [4, 0], [2, 0], [3, 0]]);
+    assert.deepEqual(
+      all.maps.map(({ map }) => map),
+      ["a", "b"],
+    );
+    assert.deepEqual(
+      all.canisters.map(({ canisterId, bytes }) => [canisterId, bytes]),
+      [
+        [1, 10],
+        [4, 0],
+        [2, 0],
+        [3, 0],
+      ],
+    );
     const one = await router.getTopology("a");
     assert.deepEqual([one.maps.length, one.canisters.length], [1, 2]);
     await assert.rejects(router.getTopology("c"), code("MAP_NOT_FOUND"));

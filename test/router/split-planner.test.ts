@@ -8,8 +8,20 @@ import type { ClusterView, SplitOperator } from "../../src/router/split-planner.
 
 function status(canisterId: number, bytes: number, more: Partial<CanisterStatus> = {}): CanisterStatus {
   return {
-    canisterId, mapId: 1, map: "m", range: wholeTokenSpace, epoch: 1, replicaId: "r1", state: "serving", entries: 10, bytes,
-    capBytes: 1_000, sequence: 0, unsplittable: false, writesWaiting: false, ...more,
+    canisterId,
+    mapId: 1,
+    map: "m",
+    range: wholeTokenSpace,
+    epoch: 1,
+    replicaId: "r1",
+    state: "serving",
+    entries: 10,
+    bytes,
+    capBytes: 1_000,
+    sequence: 0,
+    unsplittable: false,
+    writesWaiting: false,
+    ...more,
   };
 }
 
@@ -42,7 +54,10 @@ describe("the split planner", () => {
     for (const bytes of [901, 1_000, 1_099]) assert.deepEqual(planned(view([status(1, bytes)], { unsplittableBytes })), []);
     for (const bytes of [900, 1_100]) assert.deepEqual(planned(view([status(1, bytes)], { unsplittableBytes })), [1]);
     assert.deepEqual(planned(view([status(1, 1_000, { writesWaiting: true, unsplittable: true })], { unsplittableBytes })), []);
-    assert.deepEqual(planned(view([status(1, 0, { writesWaiting: true, unsplittable: true })], { unsplittableBytes: new Map([[1, 0]]) })), []);
+    assert.deepEqual(
+      planned(view([status(1, 0, { writesWaiting: true, unsplittable: true })], { unsplittableBytes: new Map([[1, 0]]) })),
+      [],
+    );
   });
 
   test("tries a canister again at once where updates wait and an entry came since it was unsplittable", () => {

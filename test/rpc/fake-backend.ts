@@ -1,5 +1,13 @@
 import { BigMapError } from "../../src/base/errors.js";
-import type { MapBackend, MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
+import type {
+  MapBackend,
+  MapDescription,
+  MapPage,
+  MapSettings,
+  MapStatistics,
+  ScanPage,
+  ScanPageRequest,
+} from "../../src/base/map-backend.js";
 import { FakeTarget } from "./fake-target.js";
 
 export const fakeSettings: MapSettings = { canisterCapBytes: 65_536, initialCanisters: 2, tokenFunction: "murmur3" };

@@ -1,5 +1,16 @@
 /** A target that keeps entries in a Map, and can be told to hold answers back or to give them in parts. */
-import { keyOf, kindOf, noErrors, operationKind, ResultBatchBuilder, resultStatus, valueOf, type OperationBatch, type OperationTarget, type ResultSink } from "../../src/base/operation-batch.js";
+import {
+  keyOf,
+  kindOf,
+  noErrors,
+  operationKind,
+  ResultBatchBuilder,
+  resultStatus,
+  valueOf,
+  type OperationBatch,
+  type OperationTarget,
+  type ResultSink,
+} from "../../src/base/operation-batch.js";
 import type { SessionId } from "../../src/base/ids.js";
 
 export interface Submission {

@@ -91,5 +91,7 @@ export function gets(keys: readonly string[], deadlineMs = Infinity): OperationB
 /** The values of a result, as text. */
 export function valuesOf(results: ResultBatch | undefined): readonly string[] {
   if (results === undefined) return [];
-  return Array.from({ length: results.count }, (_, i) => Buffer.from(results.values.subarray(results.valueOffsets[i], results.valueOffsets[i + 1])).toString());
+  return Array.from({ length: results.count }, (_, i) =>
+    Buffer.from(results.values.subarray(results.valueOffsets[i], results.valueOffsets[i + 1])).toString(),
+  );
 }

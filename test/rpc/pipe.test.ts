@@ -41,7 +41,10 @@ describe("a pipe", () => {
     fixture.target.answer(submission, [2]);
     fixture.target.answer(submission, [1, 0]);
     await sink.done;
-    assert.deepEqual(sink.parts.map(({ indexes }) => [...(indexes ?? [])]), [[2], [1, 0]]);
+    assert.deepEqual(
+      sink.parts.map(({ indexes }) => [...(indexes ?? [])]),
+      [[2], [1, 0]],
+    );
     await pipe.close();
   });
 

@@ -65,7 +65,10 @@ describe("the services, for a client that is not ours", () => {
   });
 
   async function failure(call: Promise<unknown>): Promise<{ readonly status: Code; readonly code: string | undefined }> {
-    const error = await call.then(() => assert.fail("the call did not fail"), (thrown: unknown) => ConnectError.from(thrown));
+    const error = await call.then(
+      () => assert.fail("the call did not fail"),
+      (thrown: unknown) => ConnectError.from(thrown),
+    );
     return { status: error.code, code: error.findDetails(ErrorDetailSchema)[0]?.code };
   }
 
@@ -85,7 +88,14 @@ describe("the services, for a client that is not ours", () => {
     const written = await maps.write({ map: "m", updates });
     assert.equal(written.results.length, 2);
     const { results } = await maps.getMany({ map: "m", keys: ["y", "none", "x"].map(text) });
-    assert.deepEqual(results.map(({ found, value }) => [found, Buffer.from(value).toString()]), [[true, "y"], [false, ""], [true, "x"]]);
+    assert.deepEqual(
+      results.map(({ found, value }) => [found, Buffer.from(value).toString()]),
+      [
+        [true, "y"],
+        [false, ""],
+        [true, "x"],
+      ],
+    );
   });
 
   test("get as much as an answer holds, and a typed error for the other keys", async () => {
@@ -121,7 +131,10 @@ describe("the services, for a client that is not ours", () => {
     assert.deepEqual(all, ["k0", "k1", "k2", "k3", "k4", "k5"]);
     const pages = [];
     for await (const page of maps.scan({ map: "m", limit: 3n, keysOnly: true })) pages.push(page);
-    assert.deepEqual(pages.map(({ entries }) => entries.length), [2, 1]);
+    assert.deepEqual(
+      pages.map(({ entries }) => entries.length),
+      [2, 1],
+    );
     assert.ok(pages.every(({ entries }) => entries.every(({ value }) => value.length === 0)));
     assert.deepEqual([...(pages.at(-1)?.cursor ?? [])], [2]);
   });
@@ -129,7 +142,7 @@ describe("the services, for a client that is not ours", () => {
   test("describe rings and splits", async () => {
     const { ring } = await rings.getRing({ map: "users" });
     assert.deepEqual([ring?.version, ring?.starts, ring?.canisterIds, ring?.replicas[0]?.address], [3n, [0n], [5n], "127.0.0.1:1"]);
-    assert.equal((await rings.splitCanister({ canisterId: 1n })).cutToken, (2n ** 31n << 32n) + 5n);
+    assert.equal((await rings.splitCanister({ canisterId: 1n })).cutToken, ((2n ** 31n) << 32n) + 5n);
     for await (const update of rings.watchRing({ map: "users" })) {
       assert.equal(update.ring?.version, 3n);
       break;
@@ -145,7 +158,9 @@ describe("the services, for a client that is not ours", () => {
 
   test("refuse bytes that are no message", async () => {
     const encode = (): Buffer => Buffer.from("0aff", "hex");
-    await assert.rejects(channel.unary({ ...mapMethods.stats, request: { ...mapMethods.stats.request, encode } }, { map: "m" }), { code: "FRAME_INVALID" });
+    await assert.rejects(channel.unary({ ...mapMethods.stats, request: { ...mapMethods.stats.request, encode } }, { map: "m" }), {
+      code: "FRAME_INVALID",
+    });
   });
 
   test("tell an update that was sent and not answered from a query", async () => {
@@ -182,7 +197,12 @@ describe("a server", () => {
 
   test("that stops ends a ring watch with SHUTTING_DOWN, and nobody connects any more", async () => {
     const ports = { clock: systemClock, sessions: new SessionCounter(), logger: silentLogger };
-    const server = await GrpcServer.listen({ listenAddress: "127.0.0.1:0", services: [routerService(router, ports)], clock: systemClock, logger: silentLogger });
+    const server = await GrpcServer.listen({
+      listenAddress: "127.0.0.1:0",
+      services: [routerService(router, ports)],
+      clock: systemClock,
+      logger: silentLogger,
+    });
     const channel = new GrpcChannel(server.address, systemClock);
     const watch = channel.serverStream(routerMethods.watchRing, { map: "users" });
     assert.equal((await watch.next()).done, false);

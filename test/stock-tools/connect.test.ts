@@ -19,7 +19,10 @@ const keys = Array.from({ length: 64 }, (_, i) => Buffer.from(`key-${i}`));
 const valueOf = (key: Uint8Array): Buffer => Buffer.concat([Buffer.from("value of "), key]);
 
 async function codeOf(call: Promise<unknown>): Promise<string | undefined> {
-  const error = await call.then(() => assert.fail("the call did not fail"), (thrown: unknown) => ConnectError.from(thrown));
+  const error = await call.then(
+    () => assert.fail("the call did not fail"),
+    (thrown: unknown) => ConnectError.from(thrown),
+  );
   return error.findDetails(ErrorDetailSchema)[0]?.code;
 }
 
@@ -51,10 +54,16 @@ function coreSuite(name: string, serve: () => Promise<Served>, replicas: number)
     test("keeps versions and conditions", async () => {
       const key = Buffer.from("conditional");
       const { version } = await maps.put({ map: "core", key, value: key, condition: { condition: { case: "ifAbsent", value: true } } });
-      assert.equal(await codeOf(maps.put({ map: "core", key, value: key, condition: { condition: { case: "ifAbsent", value: true } } })), "CONDITION_FAILED");
+      assert.equal(
+        await codeOf(maps.put({ map: "core", key, value: key, condition: { condition: { case: "ifAbsent", value: true } } })),
+        "CONDITION_FAILED",
+      );
       const replaced = await maps.put({ map: "core", key, value: key, condition: { condition: { case: "ifVersion", value: version } } });
       assert.ok(replaced.version > version);
-      assert.equal(await codeOf(maps.delete({ map: "core", key, condition: { condition: { case: "ifVersion", value: version } } })), "CONDITION_FAILED");
+      assert.equal(
+        await codeOf(maps.delete({ map: "core", key, condition: { condition: { case: "ifVersion", value: version } } })),
+        "CONDITION_FAILED",
+      );
       assert.equal((await maps.delete({ map: "core", key })).existed, true);
       assert.equal((await maps.delete({ map: "core", key })).existed, false);
     });
@@ -64,7 +73,10 @@ function coreSuite(name: string, serve: () => Promise<Served>, replicas: number)
       const written = await maps.write({ map: "core", updates });
       assert.ok(written.results.every(({ error, version }) => error === undefined && version > 0n));
       const { results } = await maps.getMany({ map: "core", keys: [...keys, Buffer.from("absent")] });
-      assert.deepEqual(results.map(({ found }) => found), [...keys.map(() => true), false]);
+      assert.deepEqual(
+        results.map(({ found }) => found),
+        [...keys.map(() => true), false],
+      );
       assert.ok(results.slice(0, keys.length).every(({ value }) => Buffer.from(value).toString() === "again"));
     });
 
@@ -80,15 +92,23 @@ function coreSuite(name: string, serve: () => Promise<Served>, replicas: number)
       const [key] = keys as [Buffer];
       // Kinds: put, get, has, delete, get.
       const frame = {
-        batchId: 1n, map: "core", operations: Uint8Array.of(2, 0, 1, 3, 0), keyBytes: Array.from({ length: 5 }, () => key.length),
-        keys: Buffer.concat([key, key, key, key, key]), valueBytes: [3], values: Buffer.from("new"),
+        batchId: 1n,
+        map: "core",
+        operations: Uint8Array.of(2, 0, 1, 3, 0),
+        keyBytes: Array.from({ length: 5 }, () => key.length),
+        keys: Buffer.concat([key, key, key, key, key]),
+        valueBytes: [3],
+        values: Buffer.from("new"),
       };
       const statuses = new Map<number, number>();
       for await (const part of maps.pipe(once(frame))) {
         part.statuses.forEach((status, i) => statuses.set(part.indexes[i] ?? i, status));
         if (statuses.size === 5) break;
       }
-      assert.deepEqual([...statuses].sort(([a], [b]) => a - b).map(([, status]) => status), [4, 1, 2, 5, 3]);
+      assert.deepEqual(
+        [...statuses].sort(([a], [b]) => a - b).map(([, status]) => status),
+        [4, 1, 2, 5, 3],
+      );
     });
 
     test("sees the ring, and stops and starts a canister", async () => {
@@ -109,7 +129,10 @@ function coreSuite(name: string, serve: () => Promise<Served>, replicas: number)
     test("clears, lists and drops", async () => {
       assert.ok((await maps.clear({ map: "core" })).deletedEntries >= BigInt(keys.length - 1));
       assert.equal((await maps.stats({ map: "core" })).entries, 0n);
-      assert.deepEqual((await maps.listMaps({})).maps.map(({ map }) => map), ["core"]);
+      assert.deepEqual(
+        (await maps.listMaps({})).maps.map(({ map }) => map),
+        ["core"],
+      );
       await maps.dropMap({ map: "core" });
       assert.equal(await codeOf(maps.get({ map: "core", key: Buffer.from("a") })), "MAP_NOT_FOUND");
       assert.deepEqual((await maps.listMaps({})).maps, []);

@@ -71,7 +71,10 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
 
       test("keeps keys of 4 KiB and values of 1 MiB byte for byte", async () => {
         const key = Buffer.alloc(4096, 0xab);
-        const value = Buffer.alloc(2 ** 20, Uint8Array.from({ length: 251 }, (_, i) => i));
+        const value = Buffer.alloc(
+          2 ** 20,
+          Uint8Array.from({ length: 251 }, (_, i) => i),
+        );
         const batch = new WriteBatch();
         batch.put(key, value);
         await engine.write(batch, "fsync");
@@ -86,7 +89,10 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
         for (let byte = 0; byte < 256; byte++) batch.put(Buffer.of(byte), Buffer.of(255 - byte));
         await engine.write(batch, "fsync");
         const values = await engine.getMany(Array.from({ length: 256 }, (_, byte) => Buffer.of(byte)));
-        assert.deepEqual(values.map((value) => value?.[0]), Array.from({ length: 256 }, (_, byte) => 255 - byte));
+        assert.deepEqual(
+          values.map((value) => value?.[0]),
+          Array.from({ length: 256 }, (_, byte) => 255 - byte),
+        );
       });
 
       test("does not keep hold of a key that the caller changes after the call", async () => {
@@ -142,7 +148,10 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
         for (let round = 0; round < 20; round++) {
           await engine.write(batchOf({ a: String(round) }), "os");
           const answers = await Promise.all(Array.from({ length: 16 }, () => textOf(engine, "a")));
-          assert.deepEqual(answers, Array.from({ length: 16 }, () => [String(round)]));
+          assert.deepEqual(
+            answers,
+            Array.from({ length: 16 }, () => [String(round)]),
+          );
         }
       });
     });
@@ -150,12 +159,18 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
     describe("readers", () => {
       test("give rows in the order of unsigned bytes", async () => {
         await write({ "\xff": "3", "\x7f": "2", "\x00": "0", "\x00\x00": "1", "\x80": "2.5" });
-        assert.deepEqual((await readAll(engine)).map(([key]) => key), ["\x00", "\x00\x00", "\x7f", "\x80", "\xff"]);
+        assert.deepEqual(
+          (await readAll(engine)).map(([key]) => key),
+          ["\x00", "\x00\x00", "\x7f", "\x80", "\xff"],
+        );
       });
 
       test("include the start of the range and exclude its end", async () => {
         await write({ a: "1", b: "2", bb: "3", c: "4" });
-        assert.deepEqual(await readAll(engine, { start: bytes("b"), end: bytes("c") }), [["b", "2"], ["bb", "3"]]);
+        assert.deepEqual(await readAll(engine, { start: bytes("b"), end: bytes("c") }), [
+          ["b", "2"],
+          ["bb", "3"],
+        ]);
         assert.deepEqual(await readAll(engine, { start: bytes("a!"), end: bytes("b\x00") }), [["b", "2"]]);
       });
 
@@ -172,26 +187,47 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
         const changes = [write({ a: "changed", d: "new" }, ["b"]), engine.deleteRange({ start: bytes("c"), end: bytes("d") })];
         assert.deepEqual(rowsOf(await reader.next({ maxRows: 1, maxBytes: 1000 })), [["a", "1"]]);
         await Promise.all(changes);
-        assert.deepEqual(rowsOf(await reader.next(wholePage)), [["b", "2"], ["c", "3"]]);
+        assert.deepEqual(rowsOf(await reader.next(wholePage)), [
+          ["b", "2"],
+          ["c", "3"],
+        ]);
         reader.close();
-        assert.deepEqual(await readAll(engine), [["a", "changed"], ["d", "new"]]);
+        assert.deepEqual(await readAll(engine), [
+          ["a", "changed"],
+          ["d", "new"],
+        ]);
       });
 
       test("page by rows, and say exactly when they are finished", async () => {
         await write(Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`k${i}`, "v"])));
         for (const maxRows of [1, 2, 3, 5, 9, 10, 11]) {
           const pages = await readPages({ maxRows, maxBytes: 1000 });
-          assert.deepEqual(pages.flatMap(rowsOf).map(([key]) => key), Array.from({ length: 10 }, (_, i) => `k${i}`));
+          assert.deepEqual(
+            pages.flatMap(rowsOf).map(([key]) => key),
+            Array.from({ length: 10 }, (_, i) => `k${i}`),
+          );
           assert.equal(pages.length, Math.ceil(10 / maxRows));
-          assert.deepEqual(pages.map((page) => page.finished), pages.map((_, i) => i === pages.length - 1));
+          assert.deepEqual(
+            pages.map((page) => page.finished),
+            pages.map((_, i) => i === pages.length - 1),
+          );
         }
       });
 
       test("end a page with the row that reaches the bytes asked for", async () => {
         await write({ k0: "12345678", k1: "12345678", k2: "12345678", k3: "1" });
-        assert.deepEqual((await readPages({ maxRows: 100, maxBytes: 20 })).map((page) => page.keys.length), [2, 2]);
-        assert.deepEqual((await readPages({ maxRows: 100, maxBytes: 21 })).map((page) => page.keys.length), [3, 1]);
-        assert.deepEqual((await readPages({ maxRows: 100, maxBytes: 1 })).map((page) => page.keys.length), [1, 1, 1, 1]);
+        assert.deepEqual(
+          (await readPages({ maxRows: 100, maxBytes: 20 })).map((page) => page.keys.length),
+          [2, 2],
+        );
+        assert.deepEqual(
+          (await readPages({ maxRows: 100, maxBytes: 21 })).map((page) => page.keys.length),
+          [3, 1],
+        );
+        assert.deepEqual(
+          (await readPages({ maxRows: 100, maxBytes: 1 })).map((page) => page.keys.length),
+          [1, 1, 1, 1],
+        );
       });
 
       test("read many rows of many sizes across their own steps", async () => {
@@ -241,7 +277,10 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
       test("deletes exactly the range", async () => {
         await write({ a: "1", b: "2", c: "3", d: "4" });
         await engine.deleteRange({ start: bytes("b"), end: bytes("d") });
-        assert.deepEqual(await readAll(engine), [["a", "1"], ["d", "4"]]);
+        assert.deepEqual(await readAll(engine), [
+          ["a", "1"],
+          ["d", "4"],
+        ]);
         assert.deepEqual(await textOf(engine, "b", "c"), [undefined, undefined]);
       });
 
@@ -283,7 +322,10 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
         await engine.deleteRange({ start: bytes("b"), end: bytes("c") });
         await engine.close();
         engine = await fixture.open();
-        assert.deepEqual(await readAll(engine), [["a", "1"], ["c", "3"]]);
+        assert.deepEqual(await readAll(engine), [
+          ["a", "1"],
+          ["c", "3"],
+        ]);
       });
 
       test("ends after the writes and reads under way", async () => {
@@ -294,7 +336,10 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
         const page = reader.next(wholePage).catch((error: unknown) => error);
         await engine.close();
         await Promise.all(writes);
-        assert.deepEqual(await Promise.all(reads), Array.from({ length: 20 }, () => ["1"]));
+        assert.deepEqual(
+          await Promise.all(reads),
+          Array.from({ length: 20 }, () => ["1"]),
+        );
         await page;
         engine = await fixture.open();
         assert.equal((await readAll(engine)).length, 101);

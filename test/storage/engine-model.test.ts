@@ -118,7 +118,10 @@ async function runStep(fixture: CrashFixture, engine: StorageEngine, model: Mode
       }, "os");
       return engine;
     case "get":
-      assert.deepEqual(await textOf(engine, ...step.keys), step.keys.map((name) => model.rows.get(name)));
+      assert.deepEqual(
+        await textOf(engine, ...step.keys),
+        step.keys.map((name) => model.rows.get(name)),
+      );
       return engine;
     case "openReader":
       model.readers.push({
@@ -187,10 +190,16 @@ describe("an engine equals a sorted map under any operations", () => {
       const disk = new MemoryDisk();
       return { open: async () => new MemoryEngine(disk), remove: async () => undefined, crash: (survivors) => disk.crash(survivors) };
     };
-    await fc.assert(fc.asyncProperty(steps(true), (sequence) => run(fixture(), sequence)), { seed: 20201, numRuns: 200 });
+    await fc.assert(
+      fc.asyncProperty(steps(true), (sequence) => run(fixture(), sequence)),
+      { seed: 20201, numRuns: 200 },
+    );
   });
 
   test("RocksEngine, reopened", async () => {
-    await fc.assert(fc.asyncProperty(steps(false), async (sequence) => run(await rocksFixture(), sequence)), { seed: 20202, numRuns: 6 });
+    await fc.assert(
+      fc.asyncProperty(steps(false), async (sequence) => run(await rocksFixture(), sequence)),
+      { seed: 20202, numRuns: 6 },
+    );
   });
 });

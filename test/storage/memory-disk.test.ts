@@ -14,7 +14,10 @@ test("a crash keeps what was written with fsync and everything before it, and lo
   await engine.write(batchOf({ a: "lost", c: "lost" }), "os");
   await engine.deleteRange({ start: bytes("b"), end: bytes("c") });
   disk.crash();
-  assert.deepEqual(await readAll(new MemoryEngine(disk)), [["a", "1"], ["b", "2"]]);
+  assert.deepEqual(await readAll(new MemoryEngine(disk)), [
+    ["a", "1"],
+    ["b", "2"],
+  ]);
 });
 
 test("a crash may keep some of the changes that were not synced, oldest first", async () => {
@@ -22,7 +25,10 @@ test("a crash may keep some of the changes that were not synced, oldest first", 
   const engine = new MemoryEngine(disk);
   for (const key of ["a", "b", "c"]) await engine.write(batchOf({ [key]: "1" }), "os");
   disk.crash(2);
-  assert.deepEqual(await readAll(new MemoryEngine(disk)), [["a", "1"], ["b", "1"]]);
+  assert.deepEqual(await readAll(new MemoryEngine(disk)), [
+    ["a", "1"],
+    ["b", "1"],
+  ]);
 });
 
 test("an engine whose disk crashed answers nothing, and its close does no harm", async () => {

@@ -44,7 +44,10 @@ describe("a write batch", () => {
         assert.equal(batch.count, rows.length);
         assert.equal(batch.bytes().length, batch.sizeBytes);
         const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-        assert.deepEqual(unpack(batch.bytes()), rows.map(([key, value]) => [hex(key), value === null ? undefined : hex(value)]));
+        assert.deepEqual(
+          unpack(batch.bytes()),
+          rows.map(([key, value]) => [hex(key), value === null ? undefined : hex(value)]),
+        );
       }),
       { seed: 41, numRuns: 500 },
     );
@@ -55,7 +58,10 @@ test("packed values come back, absent and empty ones told apart", () => {
   fc.assert(
     fc.property(fc.array(fc.option(fc.uint8Array({ maxLength: 20 }), { nil: undefined }), { maxLength: 20 }), (values) => {
       const unpacked = unpackValues(packValues(values)).map((value) => (value === undefined ? undefined : Uint8Array.from(value)));
-      assert.deepEqual(unpacked, values.map((value) => (value === undefined ? undefined : Uint8Array.from(value))));
+      assert.deepEqual(
+        unpacked,
+        values.map((value) => (value === undefined ? undefined : Uint8Array.from(value))),
+      );
     }),
     { seed: 42, numRuns: 300 },
   );
