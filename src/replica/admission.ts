@@ -4,12 +4,15 @@ import { limits } from "../base/limits.js";
 export class Admission {
   operations = 0;
   bytes = 0;
+  /** Of all operations that were ever taken in. */
+  acceptedBytes = 0;
 
   /** Takes the operation in, or answers false. */
   admit(bytes: number): boolean {
     if (this.operations >= limits.pendingUpdatesMaxOperations || this.bytes + bytes > limits.pendingUpdatesMaxBytes) return false;
     this.operations++;
     this.bytes += bytes;
+    this.acceptedBytes += bytes;
     return true;
   }
 

@@ -151,6 +151,16 @@ export class Replica implements OperationTarget, CanisterHost {
     return this.#pipeline.failure;
   }
 
+  /** Keys and values of all updates that were ever accepted. */
+  get acceptedBytes(): number {
+    return this.#admission.acceptedBytes;
+  }
+
+  /** Those of them that are answered, and so written or refused. */
+  get answeredBytes(): number {
+    return this.#admission.acceptedBytes - this.#admission.bytes;
+  }
+
   /** Whether puts are taken now. Errors: DISK_FULL, SHUTTING_DOWN, that of a write that failed. */
   assertTakesPuts(): void {
     const refused = this.#updatesRefused(operationKind.put);

@@ -9,6 +9,7 @@ import { registerReplica } from "../meta/replica-registration.js";
 import { Replica } from "../replica/replica.js";
 import { RouterCanister } from "../router/router.js";
 import { openDataFolder } from "../storage/data-folder.js";
+import { folderDiskSpace } from "../storage/disk-space.js";
 import type { StorageEngine } from "../storage/storage-engine.js";
 import { assertConfig, divideMemory, type NodeConfig } from "./config.js";
 import { DiskGuard } from "./disk-guard.js";
@@ -59,7 +60,7 @@ export class Node {
     const { logger, clock = systemClock, faults = noFaults } = options;
     const meta = await EmbeddedMetaStore.open(engine);
     const view = await RecordView.open(meta, clock);
-    const disk = new DiskGuard(options.engine === undefined ? config.dataDir : undefined, clock, logger);
+    const disk = new DiskGuard(options.engine === undefined ? folderDiskSpace(config.dataDir) : undefined, engine, clock, logger);
     await disk.measure();
     const links = new ReplicaLinks(logger);
     const replica: Replica = await Replica.open({
@@ -74,7 +75,7 @@ export class Node {
       cacheBytes,
       forwarder: links,
       ensureMap: (map) => router.ensureMap(map),
-      diskIsFull: () => disk.isFull,
+      diskIsFull: () => disk.refuses(replica.acceptedBytes, replica.answeredBytes),
     });
     const defaults = {
       canisterCapBytes: config.canisterCapBytes,

@@ -100,8 +100,8 @@ class RocksEngine implements StorageEngine {
   statistics(): StorageStatistics {
     if (this.#closing !== undefined) throw storageClosed();
     // Rows that are not in a table file yet are in the write buffers, and in the log as often as there.
-    const diskBytes = this.#property("rocksdb.total-sst-files-size") + this.#property("rocksdb.cur-size-all-mem-tables");
-    return { diskBytes };
+    const unflushedBytes = this.#property("rocksdb.cur-size-all-mem-tables");
+    return { diskBytes: this.#property("rocksdb.total-sst-files-size") + unflushedBytes, unflushedBytes };
   }
 
   close(): Promise<void> {

@@ -41,6 +41,8 @@ export interface SnapshotReader {
 export interface StorageStatistics {
   /** Bytes on disk (0 for the memory engine). */
   readonly diskBytes: number;
+  /** Of what is written already, the bytes for which the engine will need as much room on disk again (0 for the memory engine). */
+  readonly unflushedBytes: number;
 }
 
 /**

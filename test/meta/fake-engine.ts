@@ -1,5 +1,5 @@
 import { BigMapError, type ErrorCode } from "../../src/base/errors.js";
-import type { KeyRange, RowPage, SnapshotReader, StorageEngine } from "../../src/storage/storage-engine.js";
+import type { KeyRange, RowPage, SnapshotReader, StorageEngine, StorageStatistics } from "../../src/storage/storage-engine.js";
 import { readWriteBatch, type WriteBatch } from "../../src/storage/write-batch.js";
 
 /** The part of a StorageEngine that the embedded meta store uses, over rows that outlive it, with failing writes on demand. */
@@ -49,8 +49,8 @@ export class FakeEngine implements StorageEngine {
     return Promise.reject(new BigMapError("UNIMPLEMENTED", "Not needed here"));
   }
 
-  statistics(): { readonly diskBytes: number } {
-    return { diskBytes: 0 };
+  statistics(): StorageStatistics {
+    return { diskBytes: 0, unflushedBytes: 0 };
   }
 
   async close(): Promise<void> {
