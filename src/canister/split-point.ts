@@ -4,7 +4,7 @@ import type { MapId } from "../base/ids.js";
 import { canCutAt, cutRange, formatRange, type HashRange } from "../ring/hash-range.js";
 import { compareTokens, formatToken, type Token } from "../ring/token.js";
 import { entryHeaderBytes, entryKeyPrefixBytes, entryKeyRange, tokenOfEntryKey } from "../storage/key-layout.js";
-import type { SnapshotReader, StorageEngine } from "../storage/storage-engine.js";
+import type { KeyRange, SnapshotReader } from "../storage/storage-engine.js";
 import { asBuffer } from "../base/bytes.js";
 import type { Accounting, Amount } from "./accounting.js";
 
@@ -13,6 +13,11 @@ export interface SplitPoint {
   readonly cut: Token;
   readonly left: Accounting;
   readonly right: Accounting;
+}
+
+/** What is read to find a cut: a storage engine, or one that must come to rest first. */
+export interface ReadableStore {
+  openReader(range: KeyRange): SnapshotReader | Promise<SnapshotReader>;
 }
 
 /** A cut on the grid is good enough when the smaller side holds this part of the bytes. */
@@ -24,14 +29,14 @@ const nothing: Amount = { entries: 0, bytes: 0 };
  * enough the one cell in the middle is read. The canister must be frozen and drained, so that what is read is what was counted.
  * Errors: CANISTER_UNSPLITTABLE where all bytes sit on one token.
  */
-export async function findSplitPoint(engine: StorageEngine, mapId: MapId, accounting: Accounting): Promise<SplitPoint> {
+export async function findSplitPoint(store: ReadableStore, mapId: MapId, accounting: Accounting): Promise<SplitPoint> {
   const middle = middleCell(accounting);
   const onGrid = bestOf(
     accounting,
     [middle, middle + 1].map((cell) => accounting.startOfCell(cell)),
   );
   if (onGrid !== undefined && smallerShare(onGrid) >= goodShare) return onGrid;
-  const inCell = await findInCell(engine, mapId, accounting, middle);
+  const inCell = await findInCell(store, mapId, accounting, middle);
   const best = [onGrid, inCell].filter((point) => point !== undefined).sort((a, b) => smallerShare(b) - smallerShare(a))[0];
   if (best === undefined || smallerShare(best) === 0) {
     throw new BigMapError("CANISTER_UNSPLITTABLE", `No cut of ${formatRange(accounting.range)} has entries on both sides`);
@@ -43,22 +48,22 @@ export async function findSplitPoint(engine: StorageEngine, mapId: MapId, accoun
  * The split point at a given token. The canister must be frozen and drained. Errors: INVALID_ARGUMENT where the token does not
  * cut the range.
  */
-export async function splitPointAt(engine: StorageEngine, mapId: MapId, accounting: Accounting, cut: Token): Promise<SplitPoint> {
+export async function splitPointAt(store: ReadableStore, mapId: MapId, accounting: Accounting, cut: Token): Promise<SplitPoint> {
   if (!canCutAt(accounting.range, cut)) {
     throw new BigMapError("INVALID_ARGUMENT", `Token ${formatToken(cut)} does not cut ${formatRange(accounting.range)} in two`);
   }
   if (accounting.isOnGrid(cut)) return splitAt(accounting, cut, nothing);
   let leftOfCut = nothing;
   const cell = accounting.rangeOfCell(accounting.cellOfToken(cut));
-  await readAmounts(engine, mapId, { start: cell.start, end: cut }, (_, bytes) => {
+  await readAmounts(store, mapId, { start: cell.start, end: cut }, (_, bytes) => {
     leftOfCut = { entries: leftOfCut.entries + 1, bytes: leftOfCut.bytes + bytes };
   });
   return splitAt(accounting, cut, leftOfCut);
 }
 
 /** The token of the range's first entry; undefined where the range is empty. */
-export async function firstTokenOf(engine: StorageEngine, mapId: MapId, range: HashRange): Promise<Token | undefined> {
-  const reader = engine.openReader(entryKeyRange(mapId, range));
+export async function firstTokenOf(store: ReadableStore, mapId: MapId, range: HashRange): Promise<Token | undefined> {
+  const reader = await store.openReader(entryKeyRange(mapId, range));
   try {
     const { keys } = await reader.next({ maxRows: 1, maxBytes: 1 });
     return keys[0] === undefined ? undefined : tokenOfEntryKey(asBuffer(keys[0]));
@@ -96,14 +101,14 @@ function smallerShare(point: SplitPoint): number {
 }
 
 /** Reads one cell and cuts before the token with which the sum of bytes comes nearest to the half. */
-async function findInCell(engine: StorageEngine, mapId: MapId, accounting: Accounting, cell: number): Promise<SplitPoint | undefined> {
+async function findInCell(store: ReadableStore, mapId: MapId, accounting: Accounting, cell: number): Promise<SplitPoint | undefined> {
   let before = 0;
   for (let i = 0; i < cell; i++) before += accounting.amountOfCell(i).bytes;
   const half = accounting.bytes / 2 - before;
   let sum: { entries: number; bytes: number } = { entries: 0, bytes: 0 };
   let previous: Token | undefined;
   let best: { cut: Token; left: Amount } | undefined;
-  await readAmounts(engine, mapId, accounting.rangeOfCell(cell), (token, bytes) => {
+  await readAmounts(store, mapId, accounting.rangeOfCell(cell), (token, bytes) => {
     if (previous !== undefined && compareTokens(previous, token) !== 0) {
       if (best === undefined || Math.abs(sum.bytes - half) < Math.abs(best.left.bytes - half)) best = { cut: token, left: sum };
     }
@@ -114,12 +119,12 @@ async function findInCell(engine: StorageEngine, mapId: MapId, accounting: Accou
 }
 
 async function readAmounts(
-  engine: StorageEngine,
+  store: ReadableStore,
   mapId: MapId,
   range: HashRange,
   visit: (token: Token, bytes: number) => void,
 ): Promise<void> {
-  await visitAmounts(engine.openReader(entryKeyRange(mapId, range)), visit);
+  await visitAmounts(await store.openReader(entryKeyRange(mapId, range)), visit);
 }
 
 /** Calls back for every stored entry that the reader has left, in order, with what it counts; closes the reader. */

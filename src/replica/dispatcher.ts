@@ -305,11 +305,11 @@ export class Dispatcher implements OperationTarget {
   #scheduleTurn(): void {
     if (this.#turnIsScheduled) return;
     this.#turnIsScheduled = true;
-    setImmediate(() => this.#endTurn());
+    setImmediate(() => this.endTurn());
   }
 
   /** Everything that came in this turn goes on its way together. */
-  #endTurn(): void {
+  endTurn(): void {
     this.#turnIsScheduled = false;
     this.#parts.coldReads.flush();
     const group = this.#group;

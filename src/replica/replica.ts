@@ -39,6 +39,8 @@ export interface ReplicaParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly faults: FaultPoints;
+  /** Whether the meta store writes through the same engine; then a split's transaction need not wait for updates before it. */
+  readonly metaFollowsUpdates: boolean;
   /** Budget of the entry cache. */
   readonly cacheBytes: number;
   readonly forwarder: Forwarder;
@@ -114,6 +116,8 @@ export class Replica implements OperationTarget, CanisterHost {
       clock,
       faults,
       release,
+      metaFollowsUpdates: parts.metaFollowsUpdates,
+      endTurn: () => this.#dispatcher.endTurn(),
       reached: (revision) => view.reached(revision),
       adopt: (child) => {
         routes.addCanister(child);

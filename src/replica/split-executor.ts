@@ -10,7 +10,7 @@ import { decodeCanisterRecord, encodeCanisterRecord } from "../meta/record-codec
 import { canisterRecordKey } from "../meta/record-keys.js";
 import type { CanisterRecord } from "../meta/records.js";
 import { planSplit, type PlannedSplit } from "../meta/split-transaction.js";
-import type { StorageEngine } from "../storage/storage-engine.js";
+import type { KeyRange, StorageEngine } from "../storage/storage-engine.js";
 import { compareTokens, type Token } from "../ring/token.js";
 import { putCanisterRow } from "./checkpointer.js";
 import { HostedCanister } from "./hosted-canister.js";
@@ -23,6 +23,13 @@ export interface SplitExecutorParts {
   readonly pipeline: UpdatePipeline;
   readonly clock: Clock;
   readonly faults: FaultPoints;
+  /**
+   * The meta store writes through the same engine, in the order of the calls: its transaction cannot be durable before the
+   * updates that were sent before it, so it need not wait for them.
+   */
+  readonly metaFollowsUpdates: boolean;
+  /** Sends the updates of this turn on their way now. */
+  readonly endTurn: () => void;
   /** Resolves when the records of this revision are known here. */
   readonly reached: (revision: number) => Promise<void>;
   /** Makes the child known and takes over the new ring. */
@@ -49,7 +56,7 @@ export class SplitExecutor {
     canister.become("frozen");
     try {
       faults.reach("split.frozen");
-      await hosted.drained();
+      await this.#settle(hosted);
       const point = await this.#findPoint(hosted, request);
       const parent = await this.#record(canister.canisterId);
       const planned = planSplit(parent, request.childId, point.cut, canister.sequence);
@@ -59,11 +66,16 @@ export class SplitExecutor {
       await this.#flip(hosted, point, planned, revision);
       faults.reach("split.flipped");
       return { cut: point.cut, leftId: canister.canisterId, rightId: request.childId, revision };
-    } catch (error) {
-      throw error;
     } finally {
       if (canister.state === "frozen") this.#resume(hosted);
     }
+  }
+
+  /** Resolves when what the canister accepted can no longer come after the split. */
+  async #settle(hosted: HostedCanister): Promise<void> {
+    this.parts.endTurn();
+    await this.parts.pipeline.decided();
+    if (!this.parts.metaFollowsUpdates) await hosted.drained();
   }
 
   #resume(hosted: HostedCanister): void {
@@ -75,14 +87,15 @@ export class SplitExecutor {
   async #findPoint(hosted: HostedCanister, request: SplitRequest): Promise<SplitPoint> {
     const { engine } = this.parts;
     const { mapId, accounting } = hosted.canister;
-    if (request.cut !== undefined) return splitPointAt(engine, mapId, accounting, request.cut);
+    const store = { openReader: async (range: KeyRange) => hosted.drained().then(() => engine.openReader(range)) };
+    if (request.cut !== undefined) return splitPointAt(store, mapId, accounting, request.cut);
     try {
-      return await findSplitPoint(engine, mapId, accounting);
+      return await findSplitPoint(store, mapId, accounting);
     } catch (error) {
       if (!(error instanceof BigMapError) || error.code !== "CANISTER_UNSPLITTABLE") throw error;
-      const only = await firstTokenOf(engine, mapId, accounting.range);
+      const only = await firstTokenOf(store, mapId, accounting.range);
       const cut = only === undefined ? undefined : cutForWaiting(hosted, only);
-      if (cut !== undefined) return splitPointAt(engine, mapId, accounting, cut);
+      if (cut !== undefined) return splitPointAt(store, mapId, accounting, cut);
       hosted.canister.onlyToken = only;
       throw error;
     }
@@ -133,10 +146,10 @@ export class SplitExecutor {
   /** Both halves take over in the step that writes both rows, which lie before every later update in the order of commits. */
   async #flip(hosted: HostedCanister, point: SplitPoint, planned: PlannedSplit, revision: number): Promise<void> {
     const { canister } = hosted;
-    await this.parts.reached(revision);
+    await Promise.all([this.parts.reached(revision), hosted.drained()]);
     const identity = { ...planned.child, capBytes: canister.capBytes };
     const child = new HostedCanister(new DataCanister(identity, point.right, canister.sequence), hosted.cacheSpace);
-    await this.parts.pipeline.runStep((commit) => {
+    await this.parts.pipeline.runStepNow((commit) => {
       canister.replaceAccounting(point.left, planned.parent.epoch);
       hosted.reportedBytes = 0;
       child.canister.become("serving");

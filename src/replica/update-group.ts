@@ -34,3 +34,10 @@ export interface SystemStep {
   /** Called when the rows are durable, or could not be written. */
   readonly done: (error: unknown) => void;
 }
+
+/** A place in the pipeline. */
+export interface Marker {
+  readonly isReady: true;
+  /** Called when everything that was pushed before is decided and sent. */
+  readonly passed: () => void;
+}

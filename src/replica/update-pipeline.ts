@@ -12,7 +12,7 @@ import { decideGroup, type ParkOperations } from "./decide.js";
 import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { PendingKey, PendingKeys } from "./pending-keys.js";
-import type { SystemStep, UpdateGroup } from "./update-group.js";
+import type { Marker, SystemStep, UpdateGroup } from "./update-group.js";
 import type { WriteStamps } from "./write-stamps.js";
 
 /** While one commit waits for its fsync the next is prepared and sent; more would only grow the batches' latency. */
@@ -44,7 +44,7 @@ export interface UpdatePipelineParts {
  * decided and committed strictly in order.
  */
 export class UpdatePipeline {
-  readonly #queue: (UpdateGroup | SystemStep)[] = [];
+  readonly #queue: (UpdateGroup | SystemStep | Marker)[] = [];
   #underWay = 0;
   #nextCommitNumber: number;
   #lastDurableNumber: number;
@@ -86,6 +86,32 @@ export class UpdatePipeline {
     });
   }
 
+  /**
+   * Writes rows of the replica's own at once, ahead of what waits in the pipeline: for rows of which nothing there knows.
+   * `prepare` runs before this returns. Resolves when the rows are durable.
+   */
+  runStepNow(prepare: (commit: Commit) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error: unknown): void => (error === undefined ? resolve() : reject(BigMapError.from(error)));
+      const step: SystemStep = { isReady: true, prepare, done };
+      if (this.#failure !== undefined) {
+        this.#refuse(step, this.#failure);
+        return;
+      }
+      const commit = new Commit(this.#nextCommitNumber++);
+      prepare(commit);
+      this.#send(commit, step);
+    });
+  }
+
+  /** Resolves when everything that was pushed until now is decided and on its way to the storage engine. */
+  decided(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#queue.push({ isReady: true, passed: resolve });
+      this.#pump();
+    });
+  }
+
   /** Resolves when every commit that was sent until now is answered. */
   settled(): Promise<unknown> {
     return this.#tail;
@@ -105,9 +131,16 @@ export class UpdatePipeline {
   }
 
   #pump(): void {
-    while (this.#underWay < commitsUnderWayMost && this.#queue[0]?.isReady === true) {
+    for (let next = this.#queue[0]; next?.isReady === true; next = this.#queue[0]) {
+      if ("passed" in next) {
+        this.#queue.shift();
+        next.passed();
+        continue;
+      }
+      if (this.#underWay >= commitsUnderWayMost) return;
       if (this.#failure !== undefined) {
-        this.#refuse(this.#queue.shift() as UpdateGroup | SystemStep, this.#failure);
+        this.#queue.shift();
+        this.#refuse(next, this.#failure);
         continue;
       }
       const commit = new Commit(this.#nextCommitNumber++);
@@ -119,6 +152,7 @@ export class UpdatePipeline {
   /** Decides ready groups into the commit, or prepares the one step that is next. */
   #fill(commit: Commit): SystemStep | undefined {
     for (let next = this.#queue[0]; next?.isReady === true; next = this.#queue[0]) {
+      if ("passed" in next) break;
       if ("prepare" in next) {
         if (commit.keys.length > 0) break;
         this.#queue.shift();

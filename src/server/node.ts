@@ -72,6 +72,7 @@ export class Node {
       clock,
       logger,
       faults,
+      metaFollowsUpdates: true,
       cacheBytes,
       forwarder: links,
       ensureMap: (map) => router.ensureMap(map),

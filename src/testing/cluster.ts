@@ -47,6 +47,7 @@ export class Cluster {
           clock: systemClock,
           logger: silentLogger,
           faults: noFaults,
+          metaFollowsUpdates: false,
           cacheBytes,
           forwarder: links,
           ensureMap,
