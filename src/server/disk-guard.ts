@@ -13,8 +13,8 @@ export type Refused = "no" | "puts" | "updates";
 /**
  * Watches the free space under the data folder, so that updates are refused in good order before the storage engine is
  * left without a byte: a write that fails ends all writing until the next start. Puts are refused below
- * limits.diskReserveBytes, deletes below half of it. Room that is already promised does not count as free: to what the
- * engine has to flush, and to what was accepted since the last look, for a fast writer fills the reserve between two.
+ * limits.diskReserveBytes, deletes below half of it. Room that is already promised does not count as free: to the work
+ * that the engine has yet to do, and to what was accepted since the last look, for a fast writer fills the reserve between two.
  */
 export class DiskGuard {
   #roomBytes = Infinity;
@@ -55,7 +55,7 @@ export class DiskGuard {
     if (this.space === undefined) return;
     try {
       const seenBytes = this.#answeredBytes;
-      const freeBytes = (await this.space.freeBytes()) - this.engine.statistics().unflushedBytes;
+      const freeBytes = (await this.space.freeBytes()) - this.engine.statistics().workBytes;
       this.#seenBytes = seenBytes;
       this.#roomBytes = freeBytes;
       this.#tell(freeBytes);

@@ -53,7 +53,7 @@ export class MemoryEngine implements StorageEngine {
 
   statistics(): StorageStatistics {
     this.#assertOpen();
-    return { diskBytes: 0, unflushedBytes: 0 };
+    return { diskBytes: 0, workBytes: 0 };
   }
 
   close(): Promise<void> {

@@ -18,20 +18,31 @@ export interface RocksEngineOptions {
 
 const mibBytes = 2 ** 20;
 
+/**
+ * A compaction writes its result beside its input: at most 25 table files (RocksDB's default), each an eighth of the write
+ * buffers' budget.
+ */
+const compactionPerBudget = 25 / 8;
+
 /** Opens (or creates) the store in `folder`. Errors: DATA_DIR_IN_USE, STORAGE_CORRUPT, DISK_FULL, STORAGE_FAILED. */
 export async function openRocksEngine(folder: string, options: RocksEngineOptions): Promise<StorageEngine> {
   try {
-    const database = await openRocks(folder, tuning(options.memoryBytes));
-    return await startThreads(database, options.readThreads ?? Math.min(4, availableParallelism()));
+    const rocksOptions = tuning(options.memoryBytes);
+    const database = await openRocks(folder, rocksOptions);
+    return await startThreads(
+      database,
+      rocksOptions.memtableMemoryBudget * compactionPerBudget,
+      options.readThreads ?? Math.min(4, availableParallelism()),
+    );
   } catch (error) {
     throw toStorageError(describeRocksError(error));
   }
 }
 
-async function startThreads(database: RocksDatabase, readThreads: number): Promise<StorageEngine> {
+async function startThreads(database: RocksDatabase, compactionMaxBytes: number, readThreads: number): Promise<StorageEngine> {
   try {
     const [commits, reads] = await Promise.all([CommitThread.start(database.handle), ReadThreads.start(database.handle, readThreads)]);
-    return new RocksEngine(database, commits, reads);
+    return new RocksEngine(database, compactionMaxBytes, commits, reads);
   } catch (error) {
     await database.close();
     throw error;
@@ -63,13 +74,15 @@ function tuning(memoryBytes: number): RocksOpenOptions {
  */
 class RocksEngine implements StorageEngine {
   readonly #database: RocksDatabase;
+  readonly #compactionMaxBytes: number;
   readonly #commits: CommitThread;
   readonly #reads: ReadThreads;
   readonly #readers = new Set<RocksReader>();
   #closing: Promise<void> | undefined;
 
-  constructor(database: RocksDatabase, commits: CommitThread, reads: ReadThreads) {
+  constructor(database: RocksDatabase, compactionMaxBytes: number, commits: CommitThread, reads: ReadThreads) {
     this.#database = database;
+    this.#compactionMaxBytes = compactionMaxBytes;
     this.#commits = commits;
     this.#reads = reads;
   }
@@ -101,7 +114,8 @@ class RocksEngine implements StorageEngine {
     if (this.#closing !== undefined) throw storageClosed();
     // Rows that are not in a table file yet are in the write buffers, and in the log as often as there.
     const unflushedBytes = this.#property("rocksdb.cur-size-all-mem-tables");
-    return { diskBytes: this.#property("rocksdb.total-sst-files-size") + unflushedBytes, unflushedBytes };
+    const tableBytes = this.#property("rocksdb.total-sst-files-size");
+    return { diskBytes: tableBytes + unflushedBytes, workBytes: unflushedBytes + Math.min(tableBytes, this.#compactionMaxBytes) };
   }
 
   close(): Promise<void> {

@@ -41,8 +41,8 @@ export interface SnapshotReader {
 export interface StorageStatistics {
   /** Bytes on disk (0 for the memory engine). */
   readonly diskBytes: number;
-  /** Of what is written already, the bytes for which the engine will need as much room on disk again (0 for the memory engine). */
-  readonly unflushedBytes: number;
+  /** Further room on disk that the engine may need for what is written already: to flush and to compact it (0 for the memory engine). */
+  readonly workBytes: number;
 }
 
 /**

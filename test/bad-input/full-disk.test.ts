@@ -1,6 +1,6 @@
 /** A server on a disk that fills up, in order and behind its back. */
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { BigMap, BigMapError, bytes, limits } from "../../src/index.js";
@@ -11,6 +11,8 @@ import { mountSmallDisk, type SmallDisk } from "./tmpfs.js";
 
 const valueBytes = 256 * 1024;
 const keysAtOnce = 16;
+/** A refused put is tried again until this is over, for there may be room again: the tests wait for it several times. */
+const callTimeoutMs = 4_000;
 const mibBytes = 2 ** 20;
 
 /** What was acknowledged, by key: the byte that fills the value; undefined where the last word was a delete. */
@@ -18,8 +20,8 @@ type Acknowledged = Map<string, number | undefined>;
 
 describe("a server on a small disk", () => {
   test("refuses puts before the disk is full, reads and deletes on, and takes puts again when there is room", async () => {
-    await onSmallDisk(160, async (disk, data) => {
-      let server = await startProcess(["--data", data]);
+    await onSmallDisk(160, async (disk, start) => {
+      let server = await start();
       let bigmap = await connect(server);
       const acknowledged: Acknowledged = new Map();
       const refused = await fill(bigmap, acknowledged);
@@ -27,8 +29,8 @@ describe("a server on a small disk", () => {
       assert.ok(acknowledged.size > 0);
       await assertKept(bigmap, acknowledged);
       assert.equal(await codeOfCall(bigmap.createMap("another")), "DISK_FULL");
-      assert.equal(await codeOfCall(bigmap.map("another").put("k", Buffer.from("v"), { timeoutMs: 2_000 })), "DISK_FULL");
-      assert.ok(await bigmap.map("m").delete("key-0"));
+      assert.equal(await codeOfCall(bigmap.map("another").put("k", Buffer.from("v"))), "DISK_FULL");
+      assert.ok(await bigmap.map("m").delete("key-0", { timeoutMs: 30_000 }));
       acknowledged.set("key-0", undefined);
 
       disk.resize(512);
@@ -38,21 +40,19 @@ describe("a server on a small disk", () => {
       await bigmap.close();
       server.kill("SIGTERM");
       assert.deepEqual(await server.ended, { exitCode: 0, signal: null, stderr: "" });
-      server = await startProcess(["--data", data]);
+      server = await start();
       bigmap = await connect(server);
       await assertKept(bigmap, acknowledged);
       const maps = [];
       for await (const { map } of bigmap.listMaps()) maps.push(map);
       assert.deepEqual(maps, ["m"], "a refused map did not come into being");
       await bigmap.close();
-      server.kill("SIGKILL");
-      await server.ended;
     });
   });
 
   test("loses nothing that it acknowledged when another program takes the last byte", async () => {
-    await onSmallDisk(224, async (disk, data) => {
-      let server = await startProcess(["--data", data]);
+    await onSmallDisk(224, async (disk, start) => {
+      let server = await start();
       let bigmap = await connect(server);
       const acknowledged: Acknowledged = new Map();
       await put(bigmap, "before", 7, acknowledged);
@@ -70,31 +70,36 @@ describe("a server on a small disk", () => {
       server.kill("SIGTERM");
       const { signal } = await server.ended;
       assert.equal(signal, null, "the process ends by itself");
-      server = await startProcess(["--data", data]);
+      server = await start();
       bigmap = await connect(server);
       await assertKept(bigmap, acknowledged);
       await put(bigmap, "after", 8, acknowledged);
       await assertKept(bigmap, acknowledged);
       await bigmap.close();
-      server.kill("SIGKILL");
-      await server.ended;
     });
   });
 });
 
-async function onSmallDisk(sizeMib: number, work: (disk: SmallDisk, data: string) => Promise<void>): Promise<void> {
+/** Servers that the work starts have their data on the disk; they end before it does. */
+async function onSmallDisk(sizeMib: number, work: (disk: SmallDisk, start: () => Promise<StartedProcess>) => Promise<void>): Promise<void> {
   const disk = await mountSmallDisk(sizeMib);
+  const servers: StartedProcess[] = [];
+  const start = async (): Promise<StartedProcess> => {
+    const server = await startProcess(["--data", join(disk.folder, "data")]);
+    servers.push(server);
+    return server;
+  };
   try {
-    const data = join(disk.folder, "data");
-    await mkdir(data);
-    await work(disk, data);
+    await work(disk, start);
   } finally {
+    for (const server of servers) server.kill("SIGKILL");
+    await Promise.all(servers.map((server) => server.ended));
     await disk.remove();
   }
 }
 
 function connect(server: StartedProcess): Promise<BigMap> {
-  return BigMap.connect({ endpoints: [server.address ?? assert.fail("the server did not start")], timeoutMs: 20_000 });
+  return BigMap.connect({ endpoints: [server.address ?? assert.fail("the server did not start")], timeoutMs: callTimeoutMs });
 }
 
 async function put(bigmap: BigMap, key: string, number: number, acknowledged: Acknowledged): Promise<void> {
@@ -118,7 +123,7 @@ async function fill(bigmap: BigMap, acknowledged: Acknowledged): Promise<BigMapE
 
 /** The guard of the disk looks twice a second; a client that waits is the one that hears when there is room again. */
 async function untilTaken(bigmap: BigMap, key: string, acknowledged: Acknowledged): Promise<void> {
-  await bigmap.map("m").put(key, Buffer.alloc(valueBytes, 99));
+  await bigmap.map("m").put(key, Buffer.alloc(valueBytes, 99), { timeoutMs: 30_000 });
   acknowledged.set(key, 99);
 }
 

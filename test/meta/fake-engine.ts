@@ -50,7 +50,7 @@ export class FakeEngine implements StorageEngine {
   }
 
   statistics(): StorageStatistics {
-    return { diskBytes: 0, unflushedBytes: 0 };
+    return { diskBytes: 0, workBytes: 0 };
   }
 
   async close(): Promise<void> {

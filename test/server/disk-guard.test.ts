@@ -10,15 +10,15 @@ const reserveBytes = limits.diskReserveBytes;
 
 describe("the guard of the disk", () => {
   let freeBytes = 0;
-  let unflushedBytes = 0;
+  let workBytes = 0;
   const guardOf = (): DiskGuard => {
     const space = { freeBytes: async () => freeBytes };
-    return new DiskGuard(space, { statistics: () => ({ diskBytes: 0, unflushedBytes }) }, systemClock, silentLogger);
+    return new DiskGuard(space, { statistics: () => ({ diskBytes: 0, workBytes }) }, systemClock, silentLogger);
   };
 
   test("refuses puts below the reserve, all updates below half of it, and nothing when there is room again", async () => {
     const guard = guardOf();
-    unflushedBytes = 0;
+    workBytes = 0;
     const refusedAt = async (bytes: number): Promise<string> => {
       freeBytes = bytes;
       await guard.measure();
@@ -30,10 +30,10 @@ describe("the guard of the disk", () => {
     assert.equal(await refusedAt(reserveBytes + mibBytes), "no");
   });
 
-  test("keeps room for what the engine has yet to flush", async () => {
+  test("keeps room for the work that the engine has yet to do", async () => {
     const guard = guardOf();
     freeBytes = reserveBytes + 10 * mibBytes;
-    unflushedBytes = 11 * mibBytes;
+    workBytes = 11 * mibBytes;
     await guard.measure();
     assert.equal(guard.refuses(0, 0), "puts");
   });
@@ -41,7 +41,7 @@ describe("the guard of the disk", () => {
   test("counts what was accepted since it looked, until it looks again", async () => {
     const guard = guardOf();
     freeBytes = reserveBytes + 10 * mibBytes;
-    unflushedBytes = 0;
+    workBytes = 0;
     await guard.measure();
     assert.equal(guard.refuses(5 * mibBytes, 0), "no");
     assert.equal(guard.refuses(5 * mibBytes + 1, 4 * mibBytes), "puts");

@@ -362,8 +362,8 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
 
     test("tells how many bytes it has on disk", async () => {
       await write({ a: "1" });
-      const { diskBytes, unflushedBytes } = engine.statistics();
-      for (const bytes of [diskBytes, unflushedBytes]) assert.ok(Number.isSafeInteger(bytes) && bytes >= 0);
+      const { diskBytes, workBytes } = engine.statistics();
+      for (const bytes of [diskBytes, workBytes]) assert.ok(Number.isSafeInteger(bytes) && bytes >= 0);
     });
 
     async function readPage(range: KeyRange): Promise<RowPage> {
