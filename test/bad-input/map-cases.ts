@@ -1,5 +1,5 @@
 /** Bad names, settings, cursors, limits, pages and splits. */
-import { TokenFunction } from "../gen/bigmap/v1/map_service_pb.js";
+import { type TokenFunction } from "../gen/bigmap/v1/map_service_pb.js";
 import { limits, type MapSettings } from "../../src/index.js";
 import { batchOf, operation, type BadInput } from "./bad-input.js";
 import { drain, sameFailure } from "./roads.js";
