@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { createClient, type Client } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { BigMap, bytes, limits } from "../../src/index.js";
@@ -31,6 +32,9 @@ export interface Seed {
   readonly knownCanisterId: number;
   readonly emptyCanisterId: number;
 }
+
+/** A change that is seen in the middle looks like a wrong counter; one that is there to stay looks so every time. */
+const settleAttempts = 20;
 
 interface Content {
   readonly ringVersion: number;
@@ -93,6 +97,18 @@ export class ServerUnderTest {
   /** From now on what is there now is what must stay. */
   async takeAsGiven(): Promise<void> {
     this.#contents = await this.#readAll();
+  }
+
+  /** As `takeAsGiven`, once nothing changes any more: what clients left behind in the network may still arrive. */
+  async settled(): Promise<void> {
+    for (let attempt = 0; attempt < settleAttempts; attempt++) {
+      const before = await this.#readAll().catch(() => undefined);
+      const now = await this.#readAll().catch(() => undefined);
+      if (now === undefined) continue;
+      this.#contents = now;
+      if (isDeepStrictEqual(before, now)) return;
+    }
+    assert.fail("the content does not come to rest");
   }
 
   async #readAll(): Promise<ReadonlyMap<string, Content>> {
