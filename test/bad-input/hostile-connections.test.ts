@@ -222,7 +222,7 @@ async function call(
     // The code is the first upper-case word with an underscore in the detail; no other field of it looks like that.
     if (typeof details === "string") code = /[A-Z]+(_[A-Z]+)+/.exec(Buffer.from(details, "base64").toString("latin1"))?.[0];
   };
-  stream.on("response", (fields) => take(fields as never));
+  stream.on("response", (fields) => take(fields));
   stream.on("trailers", (fields) => take(fields as never));
   stream.on("data", (part: Buffer) => parts.push(part));
   stream.on("error", () => undefined);

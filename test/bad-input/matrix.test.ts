@@ -61,13 +61,14 @@ async function started(call: () => Promise<unknown>): Promise<unknown> {
   return call();
 }
 
-/** As a process, for people; and in this process, for programs. */
+/** For people as a process (in this one where the line is refused before a server is asked), and for programs in this process. */
 async function assertCommand(server: ServerUnderTest, each: BadInput): Promise<void> {
   const bad = each.command?.(server);
   assert.ok(bad !== undefined);
   const code = bad.code ?? each.code;
   const words = [...bad.words, "--endpoint", server.address];
-  const spoken = await command(words, bad.stdin);
+  const runOnce = code === "USAGE" ? commandInProcess : command;
+  const spoken = await runOnce(words, bad.stdin);
   assert.deepEqual([spoken.exitCode, spoken.stdout], [bad.exitCode, ""], spoken.stderr);
   assert.match(spoken.stderr, new RegExp(`^${code}: [^\\n]+\\n`));
   const written = await commandInProcess([...words, "--json"], bad.stdin);

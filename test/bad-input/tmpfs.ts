@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, statfs } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BigMapError } from "../../src/index.js";
@@ -8,7 +8,6 @@ import { BigMapError } from "../../src/index.js";
 export interface SmallDisk {
   readonly folder: string;
   resize(sizeMib: number): void;
-  freeBytes(): Promise<number>;
   remove(): Promise<void>;
 }
 
@@ -29,10 +28,6 @@ export async function mountSmallDisk(sizeMib: number): Promise<SmallDisk> {
     folder,
     remove,
     resize: (newSizeMib) => mount(["-o", `remount,size=${newSizeMib}m`, folder]),
-    async freeBytes() {
-      const { bavail, bsize } = await statfs(folder);
-      return bavail * bsize;
-    },
   };
 }
 
