@@ -25,7 +25,7 @@ import { PendingKeys } from "./pending-keys.js";
 import { recoverStates, type RecoveredStates } from "./recovery.js";
 import { readScanPage, scanPlaceOf } from "./scanner.js";
 import { SplitExecutor } from "./split-executor.js";
-import { UpdatePipeline } from "./update-pipeline.js";
+import { refusedSince, UpdatePipeline } from "./update-pipeline.js";
 import type { UpdateGroup } from "./update-group.js";
 import { WaitingRoom } from "./waiting-room.js";
 import { WriteStamps } from "./write-stamps.js";
@@ -93,7 +93,7 @@ export class Replica implements OperationTarget, CanisterHost {
       park: (group, first, size) => this.#park(group, first, size, pendingKeys),
       onAnswered: (execution, index) => this.#dispatcher.answered(execution, index),
       onCommitted: (hosted) => this.#noteCommit(hosted),
-      onFailed: (error) => parts.logger.error({ error }, "A write failed; updates are refused until the replica is restarted"),
+      onFailed: (error) => parts.logger.error({ err: error }, "A write failed; updates are refused until the replica is restarted"),
     });
     this.#dispatcher = new Dispatcher({
       routes,
@@ -315,11 +315,7 @@ export class Replica implements OperationTarget, CanisterHost {
   #updatesRefused(operation: number): BigMapError | undefined {
     if (this.#isStopping) return new BigMapError("SHUTTING_DOWN", "The replica is stopping");
     const { failure } = this.#pipeline;
-    if (failure !== undefined)
-      return new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, {
-        retry: "transient",
-        cause: failure,
-      });
+    if (failure !== undefined) return refusedSince(failure);
     const refused = this.#parts.diskIsFull();
     if (refused === "no" || (refused === "puts" && isUpdate(operation) && kindOf(operation) !== operationKind.put)) return undefined;
     return new BigMapError("DISK_FULL", "The disk of the data folder is nearly full");
@@ -330,7 +326,7 @@ export class Replica implements OperationTarget, CanisterHost {
     try {
       this.#routes.refresh(this.#parts.view.table);
     } catch (error) {
-      this.#parts.logger.error({ error }, "The meta records could not be followed");
+      this.#parts.logger.error({ err: error }, "The meta records could not be followed");
     }
   }
 }

@@ -253,10 +253,7 @@ export class UpdatePipeline {
 
   /** Answers what was not begun when the storage failed: nothing was done. */
   #refuse(next: UpdateGroup | SystemStep, failure: BigMapError): void {
-    const error = new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, {
-      retry: "transient",
-      cause: failure,
-    });
+    const error = refusedSince(failure);
     if ("prepare" in next) {
       next.done(error);
       return;
@@ -272,6 +269,15 @@ export class UpdatePipeline {
       hosted.released();
     }
   }
+}
+
+/** What is told to updates that come after a write that failed: nothing was done for them. */
+export function refusedSince(failure: BigMapError): BigMapError {
+  return new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, {
+    retry: "transient",
+    cause: failure,
+    hint: "Mend the disk, or make room on it, and restart the replica; reads go on meanwhile.",
+  });
 }
 
 function encodePendingKey(key: PendingKey): Buffer {
