@@ -118,7 +118,7 @@ export class CanisterKeeper {
     this.parts.routes.refresh(await this.parts.view.refresh());
     this.parts.release(hosted);
     await hosted.drained();
-    this.parts.routes.removeCanister(canisterId);
+    this.parts.routes.removeCanister(hosted);
     await this.#free(canisterId, hosted.canister.mapId, hosted.canister.accounting);
   }
 

@@ -12,6 +12,7 @@ import {
   type OperationTarget,
   type ResultSink,
 } from "../base/operation-batch.js";
+import { rangeContains } from "../ring/hash-range.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
 import type { Admission } from "./admission.js";
 import { BatchExecution } from "./batch-execution.js";
@@ -22,6 +23,7 @@ import { MapMaker } from "./map-maker.js";
 import type { MapRoutes, RouteTable } from "./map-routes.js";
 import { allIndexes, faultOf, operationBytes, tokenAt } from "./operation-checks.js";
 import { PendingKey, tokenNumber, type PendingKeys } from "./pending-keys.js";
+import { moved, owns, refuseBatch, refusedForFault, stopped } from "./refusals.js";
 import { UpdateGroup } from "./update-group.js";
 import type { UpdatePipeline } from "./update-pipeline.js";
 
@@ -101,6 +103,7 @@ export class Dispatcher implements OperationTarget {
     const place = routes.ring.indexOf(high, low);
     const hosted = routes.canisters[place];
     if (hosted === undefined) this.#forward([index], routes, place);
+    else if (!rangeContains(hosted.canister.range, high, low)) execution.addError(index, moved(hosted));
     else if (isUpdate(batch.operations[index] as number)) this.#update(execution, index, hosted, high, low);
     else this.#query(execution, index, hosted, high, low);
   }
@@ -183,6 +186,7 @@ export class Dispatcher implements OperationTarget {
     for (const [place, unit] of units) {
       const hosted = routes.canisters[place];
       if (hosted === undefined) this.#forward(unit, routes, place);
+      else if (!owns(hosted, batch, unit)) refuseBatch(execution, unit, unit[0] as number, moved(hosted));
       else this.#updateUnit(execution, unit, hosted);
     }
   }
@@ -319,25 +323,7 @@ export class Dispatcher implements OperationTarget {
   }
 }
 
-/** An atomic batch with an operation that would be refused in any map is refused before anything is done for it. */
-function refusedForFault(execution: BatchExecution, indexes: readonly number[]): boolean {
-  const faulty = indexes.find((index) => faultOf(execution.batch, index) !== undefined);
-  if (faulty === undefined) return false;
-  refuseBatch(execution, indexes, faulty, faultOf(execution.batch, faulty) as BigMapError);
-  execution.flush();
-  return true;
-}
-
-function refuseBatch(execution: BatchExecution, indexes: readonly number[], faulty: number, error: BigMapError): void {
-  const aborted = new BigMapError("BATCH_ABORTED", `Nothing was applied: another update failed with ${error.code}`, { retry: error.retry });
-  for (const index of indexes) execution.addError(index, index === faulty ? error : aborted);
-}
-
 function placeOf(batch: OperationBatch, index: number, routes: MapRoutes): number {
   const [high, low] = tokenAt(batch, index);
   return routes.ring.indexOf(high, low);
-}
-
-function stopped(hosted: HostedCanister): BigMapError {
-  return new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
 }

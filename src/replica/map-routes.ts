@@ -1,6 +1,7 @@
-import type { CanisterId, ReplicaId } from "../base/ids.js";
+import type { CanisterId, MapId, ReplicaId } from "../base/ids.js";
 import type { RecordTable } from "../meta/record-table.js";
 import type { MapRecord } from "../meta/records.js";
+import { rangeContains } from "../ring/hash-range.js";
 import type { Ring } from "../ring/ring.js";
 import type { HostedCanister } from "./hosted-canister.js";
 
@@ -10,12 +11,15 @@ export interface MapRoutes {
   readonly ring: Ring;
   /** Undefined: the range belongs to another replica. */
   readonly canisters: readonly (HostedCanister | undefined)[];
+  /** How often canisters of the map had been added here or taken away when the routes were made. */
+  readonly changes: number;
 }
 
 /** The canisters of this replica, and for every map who owns which token. HOT: `find`. */
 export class RouteTable {
   readonly #hosted = new Map<CanisterId, HostedCanister>();
   readonly #routes = new Map<string, MapRoutes>();
+  readonly #changes = new Map<MapId, number>();
   #lastMap = "";
   #lastRoutes: MapRoutes | undefined;
 
@@ -37,10 +41,12 @@ export class RouteTable {
 
   addCanister(hosted: HostedCanister): void {
     this.#hosted.set(hosted.canister.canisterId, hosted);
+    this.#changed(hosted.canister.mapId);
   }
 
-  removeCanister(canisterId: CanisterId): void {
-    this.#hosted.delete(canisterId);
+  removeCanister(hosted: HostedCanister): void {
+    this.#hosted.delete(hosted.canister.canisterId);
+    this.#changed(hosted.canister.mapId);
   }
 
   /** Takes over the rings of the records, map by map; a map of which a canister is not open yet keeps the ring it has. */
@@ -58,28 +64,39 @@ export class RouteTable {
     // A map that was dropped and made again under its old name: nothing may reach the old canisters any more.
     if (known !== undefined && known.record.mapId !== record.mapId) this.#routes.delete(map);
     const ring = table.ring(record.mapId);
-    if (known?.record.mapId === record.mapId && known.ring === ring && this.#isCurrent(known)) return;
+    const changes = this.#changesOf(record.mapId);
+    if (known?.record.mapId === record.mapId && known.ring === ring && known.changes === changes) return;
+    const canisters = this.#canistersOn(ring);
+    if (canisters !== undefined) this.#routes.set(map, { record, ring, canisters, changes });
+  }
+
+  /**
+   * For every range of the ring the canister here that owns it now. Where the records know a split that is not carried out here
+   * yet, that is still the parent: each split takes over when its own two halves are ready, whatever others of the map are at.
+   * Undefined where a canister is not open yet.
+   */
+  #canistersOn(ring: Ring): (HostedCanister | undefined)[] | undefined {
     const canisters: (HostedCanister | undefined)[] = [];
+    let last: HostedCanister | undefined;
     for (let i = 0; i < ring.size; i++) {
-      const hosted = this.#hosted.get(ring.canisterIdAt(i));
       const isLocal = ring.replicaIds[ring.replicaIndexAt(i)] === this.replicaId;
-      if (isLocal && (hosted === undefined || !isSameRange(hosted, ring, i))) return;
-      canisters.push(isLocal ? hosted : undefined);
+      const { start } = ring.rangeAt(i);
+      if (isLocal) {
+        // A child stands on the ring to the right of its parent.
+        const own = this.#hosted.get(ring.canisterIdAt(i)) ?? last;
+        if (own === undefined || !rangeContains(own.canister.range, start.high, start.low)) return undefined;
+        last = own;
+      }
+      canisters.push(isLocal ? last : undefined);
     }
-    this.#routes.set(map, { record, ring, canisters });
+    return canisters;
   }
 
-  /** A canister that was closed and opened again is another object. */
-  #isCurrent(routes: MapRoutes): boolean {
-    return routes.canisters.every((hosted) => hosted === undefined || this.#hosted.get(hosted.canister.canisterId) === hosted);
+  #changed(mapId: MapId): void {
+    this.#changes.set(mapId, this.#changesOf(mapId) + 1);
   }
-}
 
-/** A split that the records know and the canister does not yet, or the other way round, is not taken over in halves. */
-function isSameRange(hosted: HostedCanister, ring: Ring, index: number): boolean {
-  const { start, end } = hosted.canister.range;
-  const expected = ring.rangeAt(index);
-  return (
-    start.high === expected.start.high && start.low === expected.start.low && end.high === expected.end.high && end.low === expected.end.low
-  );
+  #changesOf(mapId: MapId): number {
+    return this.#changes.get(mapId) ?? 0;
+  }
 }

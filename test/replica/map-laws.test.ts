@@ -27,6 +27,12 @@ const step = fc.oneof(
     arbitrary: fc.array(operation, { minLength: 1, maxLength: 24 }).map((operations) => ({ kind: "burst" as const, operations })),
   },
   { weight: 2, arbitrary: fc.nat().map((pick) => ({ kind: "split" as const, pick })) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .array(operation, { minLength: 8, maxLength: 40 })
+      .map((operations) => ({ kind: "split all under load" as const, operations })),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: "clear" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
   { weight: 2, arbitrary: fc.constant({ kind: "crash" as const }) },
@@ -51,7 +57,16 @@ class MapUnderTest {
   /** Splits one of the map's canisters; one that cannot be split says so. */
   async split(pick: number): Promise<void> {
     const { canisters } = await this.bigmap.topology("laws");
-    const canisterId = canisters[pick % canisters.length]?.canisterId ?? 0;
+    await this.#splitOne(canisters[pick % canisters.length]?.canisterId ?? 0);
+  }
+
+  /** Splits every canister at the same time. */
+  async splitAll(): Promise<void> {
+    const { canisters } = await this.bigmap.topology("laws");
+    await Promise.all(canisters.map(({ canisterId }) => this.#splitOne(canisterId)));
+  }
+
+  async #splitOne(canisterId: number): Promise<void> {
     await this.bigmap
       .splitCanister(canisterId)
       .catch((error: { code: string }) => assert.match(error.code, /CANISTER_UNSPLITTABLE|CANISTER_BUSY/));
@@ -84,6 +99,7 @@ describe("a map of small canisters", () => {
           const map = subject.bigmap.map("laws", { value: utf8 });
           if (next.kind === "burst") await model.runBurst(map, next.operations);
           else if (next.kind === "split") await subject.split(next.pick);
+          else if (next.kind === "split all under load") await Promise.all([subject.splitAll(), model.runBurst(map, next.operations)]);
           else if (next.kind === "clear") assert.equal(await map.clear(), model.entries.size);
           else await subject.restart(next.kind === "crash");
           if (next.kind === "clear") model.entries.clear();
