@@ -73,12 +73,14 @@ class GrpcConnection implements Connection {
   }
 
   scanPage(request: ScanPageRequest, signal?: AbortSignal): Promise<ScanPage> {
-    const { map, prefix, cursor, keysOnly, maxEntries } = request;
+    const { maxEntries, ...rest } = request;
+    const message = { ...rest, limit: maxEntries, singlePage: true };
     return this.#retrying(signal, async (channel, deadlineMs) => {
       const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal };
-      for await (const page of channel.serverStream(mapMethods.scan, { map, prefix, cursor, keysOnly, limit: maxEntries }, options))
-        return page;
-      return { entries: [], cursor: undefined };
+      let answer: ScanPage = { entries: [], cursor: undefined };
+      // The stream is read to its end: one that is cancelled instead counts, by the thousand, as an attack on the connection.
+      for await (const page of channel.serverStream(mapMethods.scan, message, options)) answer = page;
+      return answer;
     });
   }
 

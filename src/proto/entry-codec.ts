@@ -74,6 +74,8 @@ export interface ScanRequest {
   readonly limit: number;
   readonly cursor: Uint8Array | undefined;
   readonly keysOnly: boolean;
+  /** The stream ends after one page. */
+  readonly singlePage: boolean;
 }
 
 export interface ScanResponse {
@@ -151,6 +153,7 @@ export const scanRequestCodec = messageCodec(
     limit: fromLong(wire.limit),
     cursor: presentBytes(wire.cursor),
     keysOnly: wire.keysOnly,
+    singlePage: wire.singlePage,
   }),
 );
 

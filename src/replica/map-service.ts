@@ -61,5 +61,5 @@ async function* scanPages(backend: MapBackend, request: ScanRequest, context: Ca
     yield keysOnly ? { cursor: page.cursor, entries: page.entries.map((entry) => ({ ...entry, value: emptyBytes })) } : page;
     left -= page.entries.length;
     cursor = page.cursor;
-  } while (cursor !== undefined && left > 0);
+  } while (cursor !== undefined && left > 0 && !request.singlePage);
 }

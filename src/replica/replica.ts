@@ -23,7 +23,7 @@ import { mapNotFound } from "./map-maker.js";
 import { RouteTable, type MapRoutes } from "./map-routes.js";
 import { PendingKeys } from "./pending-keys.js";
 import { recoverStates, type RecoveredStates } from "./recovery.js";
-import { readScanPage, scanPlaceOf } from "./scanner.js";
+import { readScanPage, scanPlaceAfter, scanPlaceOf } from "./scanner.js";
 import { SplitExecutor } from "./split-executor.js";
 import { refusedSince, UpdatePipeline } from "./update-pipeline.js";
 import type { UpdateGroup } from "./update-group.js";
@@ -189,7 +189,10 @@ export class Replica implements OperationTarget, CanisterHost {
     if (hosted === undefined) return { ownerAddress: this.#addressOf(routes.ring.entryAt(from.place).replicaId) };
     if (!hosted.takesQueries)
       throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
-    const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from);
+    const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from, (place) => {
+      const next = scanPlaceAfter(place, routes);
+      return next !== undefined && routes.canisters[next.place]?.takesQueries === true ? next : undefined;
+    });
     // The engine may show updates that are durable and not answered yet; a later get must not show less.
     await this.#pipeline.settled();
     return page;

@@ -1,4 +1,4 @@
-import { asBuffer, startsWithBytes } from "../base/bytes.js";
+import { asBuffer, emptyBytes, startsWithBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { ScanPage, ScanPageRequest, ScannedEntry } from "../base/map-backend.js";
@@ -17,13 +17,20 @@ import {
 import type { KeyRange, RowPage, StorageEngine } from "../storage/storage-engine.js";
 import type { MapRoutes } from "./map-routes.js";
 
-const scanStart: ScanPosition = { token: tokenSpaceStart, key: new Uint8Array(0) };
+const scanStart: ScanPosition = { token: tokenSpaceStart, key: emptyBytes };
 
 /** The range of the ring in which a page begins, and its place. */
 export interface ScanPlace {
   readonly position: ScanPosition;
   readonly range: HashRange;
   readonly place: number;
+}
+
+/** The range behind another one; undefined behind the last. */
+export function scanPlaceAfter({ place }: ScanPlace, routes: MapRoutes): ScanPlace | undefined {
+  if (place + 1 >= routes.ring.size) return undefined;
+  const range = routes.ring.rangeAt(place + 1);
+  return { position: { token: range.start, key: emptyBytes }, range, place: place + 1 };
 }
 
 /** Where a page begins. Errors: CURSOR_INVALID. */
@@ -33,19 +40,43 @@ export function scanPlaceOf(request: ScanPageRequest, routes: MapRoutes): ScanPl
   return { position, range: routes.ring.rangeAt(place), place };
 }
 
+/** Where the scan goes on behind a canister; undefined where the page must end there. */
+export type NextPlace = (after: ScanPlace) => ScanPlace | undefined;
+
 /**
- * Reads one page of one canister, in ring order. The filter by prefix runs here: a page that finds little stops after
- * limits.scanReadMaxBytes and still moves the cursor. Errors: STORAGE_CORRUPT, STORAGE_FAILED.
+ * Reads one page, in ring order, from one canister or, where they hold little, from several that follow each other. The filter
+ * by prefix runs here: a page that finds little stops after limits.scanReadMaxBytes and still moves the cursor.
+ * Errors: STORAGE_CORRUPT, STORAGE_FAILED.
  */
-export async function readScanPage(engine: StorageEngine, mapId: number, request: ScanPageRequest, from: ScanPlace): Promise<ScanPage> {
-  const filter = new PageFilter(request);
+export async function readScanPage(
+  engine: StorageEngine,
+  mapId: number,
+  request: ScanPageRequest,
+  from: ScanPlace,
+  next: NextPlace,
+): Promise<ScanPage> {
+  const page = new PageFilter(request);
+  let place = from;
+  for (let canisters = 1; ; canisters++) {
+    const last = await readCanister(engine, mapId, place, page);
+    if (last !== undefined) return { entries: page.entries, cursor: encodeCursor(mapId, request.prefix, last) };
+    const following = canisters < canistersMost ? next(place) : undefined;
+    if (following === undefined) return { entries: page.entries, cursor: cursorAfter(mapId, request.prefix, place.range.end) };
+    place = following;
+  }
+}
+
+/** A page looks into so many canisters at most, so that many empty ones do not hold up its answer. */
+const canistersMost = 64;
+
+/** Reads the rest of one canister into the page. Returns where to resume when the page is full. */
+async function readCanister(engine: StorageEngine, mapId: number, from: ScanPlace, page: PageFilter): Promise<ScanPosition | undefined> {
   const reader = engine.openReader(rowsFrom(mapId, from));
   try {
     for (;;) {
-      const rows = await reader.next({ maxRows: filter.rowsWanted, maxBytes: limits.scanPageMaxBytes });
-      const last = filter.take(rows);
-      if (last !== undefined) return { entries: filter.entries, cursor: encodeCursor(mapId, request.prefix, last) };
-      if (rows.finished) return { entries: filter.entries, cursor: cursorAfter(mapId, request.prefix, from.range.end) };
+      const rows = await reader.next({ maxRows: page.rowsWanted, maxBytes: limits.scanPageMaxBytes });
+      const last = page.take(rows);
+      if (last !== undefined || rows.finished) return last;
     }
   } finally {
     reader.close();
@@ -91,7 +122,7 @@ class PageFilter {
     const key = keyOfEntryKey(stored);
     if (!startsWithBytes(key, this.request.prefix)) return;
     assertEntryValue(value);
-    const shown = this.request.keysOnly ? new Uint8Array(0) : value.subarray(entryHeaderBytes);
+    const shown = this.request.keysOnly ? emptyBytes : value.subarray(entryHeaderBytes);
     this.entries.push({ key, value: shown, version: versionOfEntryValue(value) });
     this.#entryBytes += key.length + shown.length;
   }
@@ -106,5 +137,5 @@ function rowsFrom(mapId: number, from: ScanPlace): KeyRange {
 
 function cursorAfter(mapId: number, prefix: Uint8Array, end: Token): Uint8Array | undefined {
   if (end.high === tokenSpaceEnd.high) return undefined;
-  return encodeCursor(mapId, prefix, { token: end, key: new Uint8Array(0) });
+  return encodeCursor(mapId, prefix, { token: end, key: emptyBytes });
 }
