@@ -7,7 +7,9 @@ import type { MapSettings } from "./map-backend.js";
  * fraction, and 0 means the server's default, so what is wrong here could arrive as something that is right. Errors:
  * INVALID_ARGUMENT, naming the setting.
  */
-export function assertSettings({ canisterCapBytes, initialCanisters, tokenFunction }: Partial<MapSettings>): void {
+export function assertSettings({ canisterCapBytes, initialCanisters, tokenFunction, ...unknown }: Partial<MapSettings>): void {
+  const [stray] = Object.keys(unknown);
+  if (stray !== undefined) throw new BigMapError("INVALID_ARGUMENT", `There is no setting "${stray}"`);
   if (canisterCapBytes !== undefined)
     assertWithin("canisterCapBytes", canisterCapBytes, limits.canisterCapMinBytes, limits.canisterCapMaxBytes);
   if (initialCanisters !== undefined) assertWithin("initialCanisters", initialCanisters, 1, limits.initialCanistersMax);

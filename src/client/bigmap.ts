@@ -64,6 +64,7 @@ export class BigMap {
 
   /** Errors: UNAVAILABLE where no endpoint answers within the timeout, CANCELLED, INVALID_ARGUMENT. */
   static async connect(options: ConnectOptions): Promise<BigMap> {
+    assertEndpointList(options);
     const timeoutMs = checkedTimeoutMs(options.timeoutMs ?? defaultTimeoutMs);
     const clock = options.clock ?? systemClock;
     const random = options.random ?? systemRandom;
@@ -181,7 +182,15 @@ export class BigMap {
   }
 }
 
+/** For callers without types. */
+function assertEndpointList(options: ConnectOptions | undefined): void {
+  const endpoints: unknown = options?.endpoints;
+  if (Array.isArray(endpoints) && endpoints.every((endpoint) => typeof endpoint === "string")) return;
+  throw new BigMapError("INVALID_ARGUMENT", "connect needs { endpoints: [...] }, a list of HOST:PORT");
+}
+
 function assertMapName(name: string): void {
+  if (typeof name !== "string") throw new BigMapError("MAP_NAME_INVALID", "The name of a map is a string");
   if (!isMapName(name)) throw new BigMapError("MAP_NAME_INVALID", `"${name.slice(0, limits.mapNameMaxChars)}" is not a name for a map`);
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { MapStatistics } from "../base/map-backend.js";
@@ -100,7 +101,7 @@ export class MapHandle<K = string, V = Uint8Array> {
    */
   put(key: K, value: V, options?: PutOptions): Promise<number> {
     try {
-      const condition = options === undefined ? none : conditionOf(options);
+      const condition = conditionOf(options ?? {});
       const stored = encodeValue(this.#value, value);
       return this.#ask(operationKind.put, condition, key, stored, options?.ifVersion ?? 0, versionReceiver, options);
     } catch (error) {
@@ -111,7 +112,7 @@ export class MapHandle<K = string, V = Uint8Array> {
   /** Deletes the entry and resolves to whether there was one. Errors: CONDITION_FAILED. */
   delete(key: K, options?: DeleteOptions): Promise<boolean> {
     try {
-      const condition = options === undefined ? none : conditionOf(options);
+      const condition = conditionOf(options ?? {});
       return this.#ask(operationKind.delete, condition, key, undefined, options?.ifVersion ?? 0, deletedReceiver, options);
     } catch (error) {
       return Promise.reject(BigMapError.from(error));
@@ -121,7 +122,7 @@ export class MapHandle<K = string, V = Uint8Array> {
   /** The values in the order of the keys, undefined where there is no entry. Each is read by itself. Rejects if one fails. */
   getMany(keys: Iterable<K>, options?: CallOptions): Promise<(V | undefined)[]> {
     return this.#whole(() => {
-      const encoded = Array.from(keys, (key) => encodeKey(this.#key, key));
+      const encoded = Array.from(iterable("keys", keys), (key) => encodeKey(this.#key, key));
       if (encoded.length === 0) return Promise.resolve([]);
       const terms = this.#termsOf(options);
       return new Promise<(V | undefined)[]>((resolve, reject) => {
@@ -140,7 +141,7 @@ export class MapHandle<K = string, V = Uint8Array> {
    */
   putMany(entries: Iterable<readonly [K, V]>, options?: CallOptions): Promise<UpdateOutcome[]> {
     return this.#whole(() => {
-      const updates = Array.from(entries, ([key, value]) => this.#encode({ key, put: value }));
+      const updates = Array.from(iterable("entries", entries), ([key, value]) => this.#encode({ key, put: value }));
       return this.#update(updates, this.#termsOf(options));
     });
   }
@@ -148,7 +149,7 @@ export class MapHandle<K = string, V = Uint8Array> {
   /** Deletes the entries of any number of keys; each by itself, with its own outcome, as `putMany`. */
   deleteMany(keys: Iterable<K>, options?: CallOptions): Promise<UpdateOutcome[]> {
     return this.#whole(() => {
-      const updates = Array.from(keys, (key) => this.#encode({ key, delete: true }));
+      const updates = Array.from(iterable("keys", keys), (key) => this.#encode({ key, delete: true }));
       return this.#update(updates, this.#termsOf(options));
     });
   }
@@ -160,7 +161,7 @@ export class MapHandle<K = string, V = Uint8Array> {
    */
   write(updates: Iterable<Update<K, V>>, options?: CallOptions): Promise<UpdateOutcome[]> {
     return this.#whole(() => {
-      const encoded = Array.from(updates, (update) => this.#encode(update));
+      const encoded = Array.from(iterable("updates", updates), (update) => this.#encode(update));
       assertBatchFits(encoded);
       const { timeoutMs, signal } = this.#termsOf(options);
       return this.#update(encoded, { timeoutMs, signal, atomic: true });
@@ -244,14 +245,17 @@ export class MapHandle<K = string, V = Uint8Array> {
     const condition = conditionOf(update);
     const key = encodeKey(this.#key, update.key);
     const ifVersion = update.ifVersion ?? 0;
+    if ("put" in update && "delete" in update) throw new BigMapError("INVALID_ARGUMENT", "An update has either put or delete: true");
     if ("put" in update) return { operation: operationKind.put | condition, key, value: encodeValue(this.#value, update.put), ifVersion };
     if (update.delete !== true) throw new BigMapError("INVALID_ARGUMENT", "An update has either put or delete: true");
     return { operation: operationKind.delete | condition, key, value: undefined, ifVersion };
   }
 
   #termsOf(options: CallOptions | undefined): Terms {
-    if (options === undefined || (options.timeoutMs === undefined && options.signal === undefined)) return this.#terms;
-    return this.#coalescer.termsFor(checkedTimeoutMs(options.timeoutMs ?? this.#terms.timeoutMs), options.signal);
+    const { timeoutMs, signal } = options ?? {};
+    if (timeoutMs === undefined && signal === undefined) return this.#terms;
+    if (signal !== undefined) assertSignal(signal);
+    return this.#coalescer.termsFor(checkedTimeoutMs(timeoutMs ?? this.#terms.timeoutMs), signal);
   }
 }
 
@@ -262,10 +266,22 @@ interface EncodedUpdate {
   readonly ifVersion: number;
 }
 
+/** For callers without types: anything else would be taken for an empty list. Errors: INVALID_ARGUMENT. */
+function iterable<T>(name: string, values: Iterable<T>): Iterable<T> {
+  if (typeof (values as Iterable<T> | null | undefined)?.[Symbol.iterator] === "function") return values;
+  throw new BigMapError("INVALID_ARGUMENT", `The ${name} are not an array or another iterable`);
+}
+
+/** One signal may stand for any number of operations under way. Errors: INVALID_ARGUMENT. */
+function assertSignal(signal: AbortSignal): void {
+  if (!(signal instanceof AbortSignal)) throw new BigMapError("INVALID_ARGUMENT", "The signal is not an AbortSignal");
+  setMaxListeners(0, signal);
+}
+
 /** Errors: INVALID_ARGUMENT. */
 export function checkedTimeoutMs(timeoutMs: number): number {
-  if (timeoutMs > 0) return timeoutMs;
-  throw new BigMapError("INVALID_ARGUMENT", `A timeout is a number of milliseconds above 0, not ${timeoutMs}`);
+  if (typeof timeoutMs === "number" && timeoutMs > 0) return timeoutMs;
+  throw new BigMapError("INVALID_ARGUMENT", `A timeout is a number of milliseconds above 0, not ${JSON.stringify(timeoutMs)}`);
 }
 
 function conditionOf({ ifAbsent, ifVersion }: { readonly ifAbsent?: boolean; readonly ifVersion?: number }): number {

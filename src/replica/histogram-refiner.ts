@@ -50,6 +50,7 @@ export class HistogramRefiner {
       try {
         await this.#refine(hosted);
       } catch (error) {
+        if (this.#isStopped) return;
         this.parts.logger.warn({ err: error, canisterId: hosted.canister.canisterId }, "A histogram was not refined");
       }
     }

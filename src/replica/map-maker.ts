@@ -1,6 +1,6 @@
 import { BigMapError } from "../base/errors.js";
 import { isMapName } from "../base/limits.js";
-import { isUpdate, type OperationBatch } from "../base/operation-batch.js";
+import { conditionOf, kindOf, operationCondition, operationKind, type OperationBatch } from "../base/operation-batch.js";
 import type { BatchExecution } from "./batch-execution.js";
 import { faultOf } from "./operation-checks.js";
 
@@ -10,8 +10,8 @@ interface WaitingOperations {
 }
 
 /**
- * Operations on maps that are not there. A map comes into being with its first write; everything that is asked of it from
- * that write on waits until it is there and then goes its way in order. A query before any write is MAP_NOT_FOUND.
+ * Operations on maps that are not there. A map comes into being with its first put; everything that is asked of it from
+ * that put on waits until it is there and then goes its way in order. What comes before any put is MAP_NOT_FOUND.
  */
 export class MapMaker {
   readonly #waiting = new Map<string, WaitingOperations[]>();
@@ -34,7 +34,7 @@ export class MapMaker {
       waiting.push({ execution, indexes });
       return;
     }
-    const first = isMapName(batch.map) ? indexes.findIndex((index) => isGoodUpdate(batch, index)) : -1;
+    const first = isMapName(batch.map) ? indexes.findIndex((index) => makesMap(batch, index)) : -1;
     const refused = first < 0 ? indexes : indexes.slice(0, first);
     refuse({ execution, indexes: refused }, mapNotFound(batch.map));
     if (first < 0) return;
@@ -62,8 +62,11 @@ function refuse({ execution, indexes }: WaitingOperations, error: BigMapError): 
 }
 
 /** An update that would be refused in any map makes none. */
-function isGoodUpdate(batch: OperationBatch, index: number): boolean {
-  return isUpdate(batch.operations[index] as number) && faultOf(batch, index) === undefined;
+/** A put that could be the first entry; deleting or replacing what cannot be there is no reason to make a map. */
+function makesMap(batch: OperationBatch, index: number): boolean {
+  const operation = batch.operations[index] as number;
+  const isFirst = kindOf(operation) === operationKind.put && conditionOf(operation) !== operationCondition.ifVersion;
+  return isFirst && faultOf(batch, index) === undefined;
 }
 
 export function mapNotFound(map: string): BigMapError {

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import { silentLogger } from "../base/logger.js";
 import { BigMap } from "../client/bigmap.js";
@@ -27,6 +28,8 @@ export async function openBigMap(options: EmbeddedOptions): Promise<BigMap> {
 
 /** As `openBigMap`, on an engine that is handed in. */
 export async function openEmbedded(options: EmbeddedOptions, engine: StorageEngine | undefined): Promise<BigMap> {
+  const dataDir: unknown = (options as EmbeddedOptions | undefined)?.dataDir;
+  if (typeof dataDir !== "string" || dataDir === "") throw new BigMapError("INVALID_ARGUMENT", "openBigMap needs { dataDir }, a folder");
   const node = await Node.open(
     {
       dataDir: resolve(options.dataDir),

@@ -28,7 +28,7 @@ describe("put, get and delete", () => {
   test("get from a map that is not there exits with 3 and says so", async () => {
     const { exitCode, stdout, stderr } = await new CommandLine().run(["get", "nothing", "bob"]);
     assert.deepEqual([exitCode, stdout], [3, ""]);
-    assert.match(stderr, /^MAP_NOT_FOUND: .*nothing.*\n {2}.*bigmap stats/);
+    assert.match(stderr, /^MAP_NOT_FOUND: .*nothing.*\n {2}.*bigmap maps/);
   });
 
   test("--raw prints the value's bytes and nothing else, and --file reads them", async () => {

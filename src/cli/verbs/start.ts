@@ -68,6 +68,8 @@ export function startVerb(context: VerbContext): Command {
 }
 
 function greeting(server: RunningServer, config: ServerConfig): string[] {
+  // Started by `npm start` in a clone there is no `bigmap` on the path.
+  const command = process.env["npm_lifecycle_event"] === "start" ? "npm run --silent bigmap --" : "bigmap";
   const endpointOption = server.address === "127.0.0.1:7400" ? "" : ` --endpoint ${server.address}`;
   return [
     `BigMap listens on ${server.address} (gRPC, with health and reflection)`,
@@ -75,9 +77,10 @@ function greeting(server: RunningServer, config: ServerConfig): string[] {
     `  durability  ${config.durability === "fsync" ? "fsync: on the disk when answered" : "os: a power failure may lose the last writes"}`,
     `  canisters   at most ${formatSizeBytes(config.canisterCapBytes)} each; memory for entries ${formatSizeBytes(config.memoryBytes)}`,
     "Talk to it from another terminal:",
-    `  bigmap put users alice '{"age":3}'${endpointOption}`,
-    `  bigmap get users alice${endpointOption}`,
-    `  bigmap ring users${endpointOption}`,
+    `  ${command} put users alice '{"age":3}'${endpointOption}`,
+    `  ${command} get users alice${endpointOption}`,
+    `  ${command} ring users${endpointOption}`,
+    `  ${command} --help`,
     "Stop it with Ctrl-C.",
   ];
 }
