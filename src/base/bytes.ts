@@ -31,20 +31,6 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/**
- * The smallest byte string greater than every one that begins with `prefix`; undefined where there is none (all 0xff).
- */
-export function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
-  for (let end = prefix.length; end > 0; end--) {
-    const last = prefix[end - 1] ?? 0;
-    if (last === 0xff) continue;
-    const next = prefix.slice(0, end);
-    next[end - 1] = last + 1;
-    return next;
-  }
-  return undefined;
-}
-
 const sizeUnits: Readonly<Record<string, number>> = {
   "": 1,
   b: 1,

@@ -17,9 +17,6 @@ export interface Method<Request, Response, Shape extends MethodShape = MethodSha
   readonly response: MessageCodec<Response>;
 }
 
-/** All methods of one service, by the name of their handlers. */
-export type ServiceMethods = Readonly<Record<string, Method<never, never>>>;
-
 const mapService = "bigmap.v1.MapService";
 const routerService = "bigmap.v1.RouterService";
 const replicaService = "bigmap.v1.ReplicaService";

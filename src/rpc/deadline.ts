@@ -1,9 +1,6 @@
 import type { Clock } from "../base/clock.js";
 
-/** Deadlines are monotonic times of this process; Infinity: never. Timeouts are what travels. */
-export function deadlineAfter(clock: Clock, timeoutMs: number | undefined): number {
-  return timeoutMs === undefined ? Infinity : clock.monotonicMs() + timeoutMs;
-}
+// Deadlines are monotonic times of this process; Infinity: never. Timeouts are what travels.
 
 /** What is left until the deadline, at least 0. */
 export function remainingMs(clock: Clock, deadlineMs: number): number {

@@ -6,7 +6,7 @@ import { GrpcServer } from "../rpc/grpc-server.js";
 import type { ServicePorts } from "../rpc/service.js";
 import { SessionCounter } from "../rpc/session-counter.js";
 import type { ServerConfig } from "./config.js";
-import { crashAt } from "./crash-at.js";
+import { crashAt, crashAtVariable } from "./crash-at.js";
 import { createLogger } from "./logging.js";
 import { Node } from "./node.js";
 
@@ -28,7 +28,7 @@ const drainTimeoutMs = 15_000;
  */
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
   const logger = createLogger(config.logLevel);
-  const node = await Node.open(config, { logger, faults: crashAt(process.env["BIGMAP_CRASH_AT"]) });
+  const node = await Node.open(config, { logger, faults: crashAt(process.env[crashAtVariable]) });
   try {
     const ports: ServicePorts = { clock: systemClock, sessions: new SessionCounter(), logger };
     const services = [mapService(node.connection, ports), routerService(node.router, ports), replicaService(node.replica, ports)];
