@@ -186,12 +186,20 @@ export class OperationBatchBuilder {
 /** Collects results column by column. */
 export class ResultBatchBuilder {
   count = 0;
-  #indexes = new Uint32Array(16);
-  #statuses = new Uint8Array(16);
-  #versions = new Float64Array(16);
-  #valueOffsets = new Uint32Array(17);
+  #indexes: Uint32Array;
+  #statuses: Uint8Array;
+  #versions: Float64Array;
+  #valueOffsets: Uint32Array;
   #values: Buffer = Buffer.allocUnsafe(0);
   #errors: Map<number, BigMapError> | undefined;
+
+  /** `expected` results come, or more. */
+  constructor(expected = 16) {
+    this.#indexes = new Uint32Array(expected);
+    this.#statuses = new Uint8Array(expected);
+    this.#versions = new Float64Array(expected);
+    this.#valueOffsets = new Uint32Array(expected + 1);
+  }
 
   get valueBytes(): number {
     return this.#valueOffsets[this.count] ?? 0;

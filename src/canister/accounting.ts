@@ -27,6 +27,8 @@ export class Accounting {
   entries = 0;
   bytes = 0;
   readonly #firstCell: number;
+  /** Values of a token's high half that fall into one cell. */
+  readonly #cellWidth: number;
   readonly #cellEntries: Float64Array;
   readonly #cellBytes: Float64Array;
   readonly #changedEntries: Float64Array;
@@ -38,6 +40,7 @@ export class Accounting {
     this.range = range;
     this.depth = depth;
     this.#firstCell = cellOf(range.start.high, depth);
+    this.#cellWidth = 2 ** (32 - depth);
     const cells = lastCell(range, depth) - this.#firstCell + 1;
     this.#cellEntries = new Float64Array(cells);
     this.#cellBytes = new Float64Array(cells);
@@ -57,7 +60,7 @@ export class Accounting {
 
   /** Counts a change of entries and bytes at a token of the range. */
   add(tokenHigh: number, entries: number, bytes: number): void {
-    const cell = cellOf(tokenHigh, this.depth) - this.#firstCell;
+    const cell = Math.floor(tokenHigh / this.#cellWidth) - this.#firstCell;
     this.addToCell(cell, entries, bytes);
     if (this.#isChanged[cell] === 0) {
       this.#isChanged[cell] = 1;

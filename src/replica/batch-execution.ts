@@ -51,6 +51,6 @@ export class BatchExecution {
   #part(index: number): ResultBatchBuilder {
     if (index <= this.#lastIndex) this.#ascending = false;
     this.#lastIndex = index;
-    return (this.#builder ??= new ResultBatchBuilder());
+    return (this.#builder ??= new ResultBatchBuilder(this.batch.count));
   }
 }

@@ -3,7 +3,7 @@ import type { BigMapError } from "../base/errors.js";
 import { DeltaRowWriter } from "../canister/accounting-rows.js";
 import { resultStatus } from "../base/operation-batch.js";
 import { deltaKey, entryHeaderBytes, entryKeyPrefixBytes, writeEntryHeader, writeEntryKeyPrefix } from "../storage/key-layout.js";
-import { WriteBatch } from "../storage/write-batch.js";
+import type { WriteBatch } from "../storage/write-batch.js";
 import type { BatchExecution } from "./batch-execution.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { PendingKey } from "./pending-keys.js";
@@ -20,7 +20,6 @@ interface CommittedTotals {
  * One write batch with one fsync, and the results that are answered after it, as columns. HOT.
  */
 export class Commit {
-  readonly rows = new WriteBatch(16 * 1024);
   readonly executions: BatchExecution[] = [];
   readonly indexes: number[] = [];
   readonly statuses: number[] = [];
@@ -32,7 +31,11 @@ export class Commit {
   totals: CommittedTotals[] = [];
   readonly #touched = new Set<HostedCanister>();
 
-  constructor(readonly number: number) {}
+  /** `rows` is empty and is the commit's until it is written. */
+  constructor(
+    readonly number: number,
+    readonly rows: WriteBatch,
+  ) {}
 
   get hasRows(): boolean {
     return this.rows.count > 0;

@@ -27,6 +27,9 @@ import { moved, owns, refuseBatch, refusedForFault, stopped } from "./refusals.j
 import { UpdateGroup } from "./update-group.js";
 import type { UpdatePipeline } from "./update-pipeline.js";
 
+/** A group of this size goes on its way at once: half of the callers of a busy client. */
+const groupTargetOperations = Number(process.env.GT ?? 128);
+
 /** Carries out operations whose keys belong to other replicas. */
 export interface Forwarder {
   forward(execution: BatchExecution, indexes: readonly number[], address: string): void;
@@ -166,7 +169,10 @@ export class Dispatcher implements OperationTarget {
     const refused = this.#admit(execution, index, hosted);
     if (refused !== undefined) execution.addError(index, refused);
     else if (!hosted.takesUpdates) this.#park(hosted, execution, [index], [[high, low]]);
-    else this.#arrive(execution, index, hosted, this.#pendingKey(execution, index, hosted, high, low), 1);
+    else {
+      this.#arrive(execution, index, hosted, this.#pendingKey(execution, index, hosted, high, low), 1);
+      this.#sendFullGroup();
+    }
   }
 
   /** All updates of an atomic batch that fall into one canister go through the pipeline as one unit. */
@@ -209,6 +215,7 @@ export class Dispatcher implements OperationTarget {
       const [high, low] = tokens[i] as readonly [number, number];
       this.#arrive(execution, index, hosted, this.#pendingKey(execution, index, hosted, high, low), i === 0 ? unit.length : 1);
     });
+    this.#sendFullGroup();
   }
 
   #admit(execution: BatchExecution, index: number, hosted: HostedCanister): BigMapError | undefined {
@@ -304,6 +311,18 @@ export class Dispatcher implements OperationTarget {
   #openGroup(): UpdateGroup {
     this.#scheduleTurn();
     return (this.#group ??= new UpdateGroup());
+  }
+
+  /**
+   * A group of some size does not wait for the end of the turn: the commit thread writes it while this thread takes in the rest,
+   * and its callers are answered, and ask again, while the others are written. Else all callers would move in one convoy,
+   * and no two threads would ever work at the same time.
+   */
+  #sendFullGroup(): void {
+    const group = this.#group;
+    if (group === undefined || group.size < groupTargetOperations) return;
+    this.#group = undefined;
+    this.#parts.pipeline.push(group);
   }
 
   #scheduleTurn(): void {

@@ -20,7 +20,7 @@ export class PendingKey {
   valueEnd = 0;
   /** Why the prior entry could not be read. */
   failure: BigMapError | undefined;
-  /** Another key with the same token number. */
+  /** Another key in the same slot of the table. */
   next: PendingKey | undefined;
 
   constructor(
@@ -66,36 +66,60 @@ export function tokenNumber(high: number, low: number): number {
   return high * 2 ** 21 + (low >>> 11);
 }
 
-/** The pending keys of a replica, by token and key. */
+const slotsAtFirst = 1024;
+
+/** The pending keys of a replica: a hash table of chains, as a Map of numbers this large would put each into an object. HOT. */
 export class PendingKeys {
-  readonly #chains = new Map<number, PendingKey>();
+  #heads = new Array<PendingKey | undefined>(slotsAtFirst).fill(undefined);
+  #mask = slotsAtFirst - 1;
+  #count = 0;
 
   get isEmpty(): boolean {
-    return this.#chains.size === 0;
+    return this.#count === 0;
   }
 
   find(mapId: MapId, high: number, low: number, keys: Uint8Array, start: number, end: number): PendingKey | undefined {
-    let entry = this.#chains.get(tokenNumber(high, low));
+    let entry = this.#heads[low & this.#mask];
     while (entry !== undefined && !isKey(entry, mapId, high, low, keys, start, end)) entry = entry.next;
     return entry;
   }
 
   insert(entry: PendingKey): void {
-    const number = tokenNumber(entry.tokenHigh, entry.tokenLow);
-    entry.next = this.#chains.get(number);
-    this.#chains.set(number, entry);
+    if (this.#count > this.#mask) this.#grow();
+    this.#count++;
+    this.#link(entry);
   }
 
   /** One operation on the key is answered; the last one removes the key. */
   release(entry: PendingKey): void {
     if (--entry.count > 0) return;
-    const number = tokenNumber(entry.tokenHigh, entry.tokenLow);
-    let head = this.#chains.get(number);
-    if (head === entry) head = entry.next;
-    else
-      for (let previous = head; previous !== undefined; previous = previous.next) if (previous.next === entry) previous.next = entry.next;
-    if (head === undefined) this.#chains.delete(number);
-    else this.#chains.set(number, head);
+    this.#count--;
+    const slot = entry.tokenLow & this.#mask;
+    let previous = this.#heads[slot] as PendingKey;
+    if (previous === entry) {
+      this.#heads[slot] = entry.next;
+      return;
+    }
+    while (previous.next !== entry) previous = previous.next as PendingKey;
+    previous.next = entry.next;
+  }
+
+  #link(entry: PendingKey): void {
+    const slot = entry.tokenLow & this.#mask;
+    entry.next = this.#heads[slot];
+    this.#heads[slot] = entry;
+  }
+
+  #grow(): void {
+    const heads = this.#heads;
+    this.#heads = new Array<PendingKey | undefined>(heads.length * 2).fill(undefined);
+    this.#mask = this.#heads.length - 1;
+    for (const head of heads) {
+      for (let entry = head, next; entry !== undefined; entry = next) {
+        next = entry.next;
+        this.#link(entry);
+      }
+    }
   }
 }
 

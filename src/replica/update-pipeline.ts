@@ -6,6 +6,7 @@ import { resultStatus } from "../base/operation-batch.js";
 import { storedEntryBytes } from "../canister/split-point.js";
 import { assertEntryValue, encodeEntryKey, entryHeaderBytes, versionOfEntryValue } from "../storage/key-layout.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
+import { WriteBatch } from "../storage/write-batch.js";
 import type { BatchExecution } from "./batch-execution.js";
 import { Commit } from "./commit.js";
 import { decideGroup, type ParkOperations } from "./decide.js";
@@ -46,6 +47,8 @@ export interface UpdatePipelineParts {
 export class UpdatePipeline {
   readonly #queue: (UpdateGroup | SystemStep | Marker)[] = [];
   #underWay = 0;
+  /** A commit is filled and handed to the engine in one go, so one batch serves them all. */
+  readonly #rows = new WriteBatch(64 * 1024);
   #nextCommitNumber: number;
   #lastDurableNumber: number;
   /** Resolves when the last commit that was sent is answered. */
@@ -98,7 +101,7 @@ export class UpdatePipeline {
         this.#refuse(step, this.#failure);
         return;
       }
-      const commit = new Commit(this.#nextCommitNumber++);
+      const commit = new Commit(this.#nextCommitNumber++, this.#rows);
       prepare(commit);
       this.#send(commit, step);
     });
@@ -143,7 +146,7 @@ export class UpdatePipeline {
         this.#refuse(next, this.#failure);
         continue;
       }
-      const commit = new Commit(this.#nextCommitNumber++);
+      const commit = new Commit(this.#nextCommitNumber++, this.#rows);
       const step = this.#fill(commit);
       this.#send(commit, step);
     }

@@ -1,15 +1,15 @@
-import type { Durability, KeyRange } from "./storage-engine.js";
+import { emptyBytes } from "../base/bytes.js";
+import { RequestAppender, requestRingMemory } from "./request-ring.js";
 import type { RocksFailure } from "./rocksdb-errors.js";
+import type { Durability, KeyRange } from "./storage-engine.js";
 import { WorkerQueue } from "./worker-queue.js";
+import type { WriteBatch } from "./write-batch.js";
 
-/** One request to the commit worker. */
-export type CommitRequest = WriteRequest | KeyRange;
-
-/** Rows packed by WriteBatch. */
-export interface WriteRequest {
-  readonly rows: Uint8Array;
-  readonly sync: boolean;
-}
+/**
+ * Kinds of requests in the ring. `rows…`: packed rows (WriteBatch); `posted…`: the rows are the next message of the port;
+ * `deleteRange`: bytes of the range's start u32 LE | start | end.
+ */
+export const commitKind = { rowsOs: 1, rowsFsync: 2, postedOs: 3, postedFsync: 4, deleteRange: 5 } as const;
 
 /** The worker's answer: read the shared counter; or: after those counted, these many requests failed, and it stopped. */
 export type CommitAnswer = "finished" | { readonly failure: RocksFailure; readonly failedCount: number };
@@ -19,46 +19,74 @@ export const commitState = { finished: 0, announced: 1, words: 2 } as const;
 
 export interface CommitWorkerData {
   readonly handle: bigint;
+  readonly ring: SharedArrayBuffer;
   readonly state: Int32Array;
 }
 
+const ringBytes = 2 ** 20;
+/** Larger batches are handed over, not copied. */
+const copiedMaxBytes = ringBytes / 8;
+
+interface WaitingRequest {
+  readonly kind: number;
+  readonly payload: Uint8Array;
+}
+
 /**
- * Writes in a thread of its own, so that the caller's loop never waits for an fsync. Requests that queue up behind one
- * fsync are written together with the next. Finished requests are counted in shared memory; a message is sent only
- * when none is under way, so a busy caller hears of many requests at once.
+ * Writes in a thread of its own, so that the caller's loop never waits for an fsync. Requests go through a ring in shared memory; those that
+ * queue up behind one fsync are written together with the next. Finished requests are counted in shared memory; a message is sent only when
+ * none is under way, so a busy caller hears of many requests at once. HOT.
  */
 export class CommitThread {
   readonly #queue: WorkerQueue<void>;
+  readonly #ring: RequestAppender;
+  /** Requests for which the ring had no room, in order. */
+  #waiting: WaitingRequest[] = [];
 
-  private constructor(queue: WorkerQueue<void>) {
+  private constructor(queue: WorkerQueue<void>, ring: RequestAppender) {
     this.#queue = queue;
+    this.#ring = ring;
   }
 
   static async start(handle: bigint): Promise<CommitThread> {
     const state = new Int32Array(new SharedArrayBuffer(commitState.words * Int32Array.BYTES_PER_ELEMENT));
-    const workerData: CommitWorkerData = { handle, state };
+    const ring = requestRingMemory(ringBytes);
+    const workerData: CommitWorkerData = { handle, ring, state };
     let settled = 0;
     const onMessage = (queue: WorkerQueue<void>, answer: CommitAnswer): void => {
       // First lower the flag, then read the counter: a request that finishes in between is announced again.
       Atomics.store(state, commitState.announced, 0);
       const finished = Atomics.load(state, commitState.finished);
+      thread.#sendWaiting();
       for (; settled !== finished; settled = (settled + 1) | 0) queue.resolveNext();
       if (answer !== "finished") queue.fail(answer.failure, answer.failedCount);
     };
     const script = new URL("./commit-worker.js", import.meta.url);
-    return new CommitThread(await WorkerQueue.start(script, "bigmap-commit", workerData, onMessage));
+    const thread = new CommitThread(await WorkerQueue.start(script, "bigmap-commit", workerData, onMessage), new RequestAppender(ring));
+    return thread;
   }
 
-  /** `rows` are packed by WriteBatch; their memory moves to the thread. */
-  write(rows: Buffer, durability: Durability): Promise<void> {
-    const request: CommitRequest = { rows, sync: durability === "fsync" };
-    return this.#queue.request(request, [rows.buffer as ArrayBuffer]);
+  /** Takes the rows out of the batch, which may be filled again at once. */
+  write(batch: WriteBatch, durability: Durability): Promise<void> {
+    return this.#queue.expect(() => {
+      const isFsync = durability === "fsync";
+      const isCopied = batch.sizeBytes <= copiedMaxBytes && this.#waiting.length === 0;
+      if (isCopied && this.#ring.append(isFsync ? commitKind.rowsFsync : commitKind.rowsOs, batch.bytes())) {
+        batch.clear();
+        return;
+      }
+      const rows = batch.take();
+      this.#queue.post(rows, [rows.buffer]);
+      this.#send(isFsync ? commitKind.postedFsync : commitKind.postedOs, emptyBytes);
+    });
   }
 
   deleteRange(range: KeyRange): Promise<void> {
-    // Copies: a view would be sent with all the memory behind it.
-    const request: CommitRequest = { start: new Uint8Array(range.start), end: new Uint8Array(range.end) };
-    return this.#queue.request(request, []);
+    const payload = Buffer.allocUnsafe(4 + range.start.length + range.end.length);
+    payload.writeUInt32LE(range.start.length, 0);
+    payload.set(range.start, 4);
+    payload.set(range.end, 4 + range.start.length);
+    return this.#queue.expect(() => this.#send(commitKind.deleteRange, payload));
   }
 
   /** Whether a request failed, after which all are refused. */
@@ -69,5 +97,15 @@ export class CommitThread {
   /** Ends after the requests under way. */
   close(): Promise<void> {
     return this.#queue.close();
+  }
+
+  #send(kind: number, payload: Uint8Array): void {
+    if (this.#waiting.length > 0 || !this.#ring.append(kind, payload)) this.#waiting.push({ kind, payload });
+  }
+
+  #sendWaiting(): void {
+    if (this.#waiting.length === 0) return;
+    const sent = this.#waiting.findIndex(({ kind, payload }) => !this.#ring.append(kind, payload));
+    this.#waiting = sent < 0 ? [] : this.#waiting.slice(sent);
   }
 }

@@ -1,7 +1,8 @@
 /** The thread behind CommitThread. It never closes the database: that is the owner's. HOT. */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { assert } from "../base/errors.js";
-import { commitState, type CommitAnswer, type CommitRequest, type CommitWorkerData, type WriteRequest } from "./commit-thread.js";
+import { commitKind, commitState, type CommitAnswer, type CommitWorkerData } from "./commit-thread.js";
+import { RequestTaker } from "./request-ring.js";
 import { shareRocks } from "./rocksdb-binding.js";
 import { describeRocksError } from "./rocksdb-errors.js";
 import { workerReady } from "./worker-queue.js";
@@ -12,74 +13,78 @@ const groupMaxBytes = 8 * 2 ** 20;
 
 assert(parentPort !== null, "the commit worker runs in a worker thread");
 const port: MessagePort = parentPort;
-const { handle, state } = workerData as CommitWorkerData;
+const { handle, ring: ringMemory, state } = workerData as CommitWorkerData;
 const database = await shareRocks(handle);
+const ring = new RequestTaker(ringMemory);
 /** Reused, so that its memory is too. */
 const batch = database._chainedBatch();
-let failed = false;
-/** Requests taken from the port and neither finished nor failed. */
+/** Requests taken and neither finished nor failed. */
 let takenCount = 0;
+let batchBytes = 0;
+let batchSync = false;
 
-port.on("message", (request: CommitRequest) => {
-  if (failed) return;
-  try {
-    runGroups(request);
-  } catch (error) {
-    fail(error);
-  }
-});
 port.postMessage(workerReady);
+try {
+  for (;;) {
+    ring.wait();
+    await runRequests();
+  }
+} catch (error) {
+  const answer: CommitAnswer = { failure: describeRocksError(error), failedCount: takenCount };
+  port.postMessage(answer);
+}
 
-/** Runs the request and those queued behind it, up to a deletion: its outcome is told before the next message comes. */
-function runGroups(first: CommitRequest): void {
-  for (let request: CommitRequest | undefined = first; request !== undefined;) {
-    takenCount++;
-    if (!("rows" in request)) {
-      database._clear({ gte: request.start, lt: request.end }, (error) => (error === null ? finish() : fail(error)));
-      return;
+/** Runs the requests that are there: rows that lie one behind the other are written as one batch. */
+async function runRequests(): Promise<void> {
+  while (ring.take()) {
+    if (ring.kind === commitKind.deleteRange) {
+      writeBatch();
+      takenCount++;
+      await deleteRange(ring.payload);
+      ring.release();
+      finish();
+    } else {
+      takenCount++;
+      addRows(ring.kind);
+      ring.release();
+      if (batchBytes >= groupMaxBytes) writeBatch();
     }
-    request = writeGroup(request);
   }
+  writeBatch();
 }
 
-/** Writes the queued batches as one; returns the request behind them. */
-function writeGroup(first: WriteRequest): CommitRequest | undefined {
-  let sync = first.sync;
-  let sizeBytes = addRows(first.rows);
-  let next = nextRequest();
-  while (next !== undefined && "rows" in next && sizeBytes < groupMaxBytes) {
-    takenCount++;
-    sync ||= next.sync;
-    sizeBytes += addRows(next.rows);
-    next = nextRequest();
-  }
-  batch._writeSync({ sync });
-  batch._clear();
-  finish();
-  return next;
-}
-
-function addRows(rows: Uint8Array): number {
+function addRows(kind: number): void {
+  const isPosted = kind === commitKind.postedFsync || kind === commitKind.postedOs;
+  const rows = isPosted ? (receiveMessageOnPort(port) as { readonly message: Uint8Array }).message : ring.payload;
+  batchSync ||= kind === commitKind.rowsFsync || kind === commitKind.postedFsync;
+  batchBytes += rows.length;
   readWriteBatch(
     rows,
     (key, value) => batch._put(key, value),
     (key) => batch._del(key),
   );
-  return rows.length;
+}
+
+function writeBatch(): void {
+  if (takenCount === 0) return;
+  batch._writeSync({ sync: batchSync });
+  batch._clear();
+  batchBytes = 0;
+  batchSync = false;
+  finish();
+}
+
+function deleteRange(payload: Buffer): Promise<void> {
+  const startEnd = 4 + payload.readUInt32LE(0);
+  return new Promise((resolve, reject) => {
+    database._clear({ gte: payload.subarray(4, startEnd), lt: payload.subarray(startEnd) }, (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
 }
 
 function finish(): void {
   Atomics.add(state, commitState.finished, takenCount);
   takenCount = 0;
   if (Atomics.exchange(state, commitState.announced, 1) === 0) port.postMessage("finished" satisfies CommitAnswer);
-}
-
-function fail(error: unknown): void {
-  failed = true;
-  const answer: CommitAnswer = { failure: describeRocksError(error), failedCount: takenCount };
-  port.postMessage(answer);
-}
-
-function nextRequest(): CommitRequest | undefined {
-  return (receiveMessageOnPort(port) as { readonly message: CommitRequest } | undefined)?.message;
 }

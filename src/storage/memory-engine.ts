@@ -43,7 +43,8 @@ export class MemoryEngine implements StorageEngine {
   }
 
   write(batch: WriteBatch, durability: Durability): Promise<void> {
-    return this.#enqueue(() => this.#disk.write(batch.bytes(), durability));
+    const rows = batch.take();
+    return this.#enqueue(() => this.#disk.write(rows, durability));
   }
 
   deleteRange(range: KeyRange): Promise<void> {

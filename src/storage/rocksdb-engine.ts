@@ -102,7 +102,7 @@ class RocksEngine implements StorageEngine {
 
   async write(batch: WriteBatch, durability: Durability): Promise<void> {
     if (this.#closing !== undefined) throw storageClosed();
-    return this.#commits.write(batch.bytes(), durability);
+    return this.#commits.write(batch, durability);
   }
 
   async deleteRange(range: KeyRange): Promise<void> {

@@ -48,13 +48,22 @@ export class WorkerQueue<Answer> {
 
   /** Errors: CLOSED, STORAGE_FAILED after a failure, and what the worker answers. */
   request(message: object, transfer: readonly ArrayBuffer[]): Promise<Answer> {
+    return this.expect(() => this.post(message, transfer));
+  }
+
+  /** As `request`, for one that `send` sends in its own way. */
+  expect(send: () => void): Promise<Answer> {
     if (this.#closing !== undefined) return Promise.reject(storageClosed());
     if (this.#failure !== undefined) return Promise.reject(refusedAfter(this.#failure));
     return new Promise((resolve, reject) => {
       if (this.#pending.length === 0) this.#worker.ref();
       this.#pending.push({ resolve, reject });
-      this.#worker.postMessage(message, transfer);
+      send();
     });
+  }
+
+  post(message: object, transfer: readonly ArrayBuffer[]): void {
+    this.#worker.postMessage(message, transfer);
   }
 
   get failed(): boolean {

@@ -5,16 +5,18 @@ import { asBuffer } from "../base/bytes.js";
  *
  *     row:  kind 1 B (1 put, 2 delete) | keyBytes u32 LE | valueBytes u32 LE | key | value
  *
- * A later row wins over an earlier one with the same key. HOT.
+ * A later row wins over an earlier one with the same key. `StorageEngine.write` takes the rows out; then the batch can be filled
+ * anew, and keeps its memory where it could. HOT.
  */
 export class WriteBatch {
   count = 0;
   sizeBytes = 0;
-  #buffer: Buffer;
+  #buffer: Buffer<ArrayBuffer>;
+  readonly #initialBytes: number;
 
   constructor(initialBytes = 4096) {
-    // Not from Buffer's pool: the memory may be transferred to another thread.
-    this.#buffer = Buffer.from(new ArrayBuffer(initialBytes));
+    this.#initialBytes = initialBytes;
+    this.#buffer = ownMemory(initialBytes);
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -43,9 +45,23 @@ export class WriteBatch {
     return this.#buffer;
   }
 
-  /** The packed rows; the batch must not be used again. */
-  bytes(): Buffer {
+  /** The packed rows; good until the next call. */
+  bytes(): Buffer<ArrayBuffer> {
     return this.#buffer.subarray(0, this.sizeBytes);
+  }
+
+  /** The packed rows, with their memory: the batch is empty afterwards. */
+  take(): Buffer<ArrayBuffer> {
+    const bytes = this.bytes();
+    this.#buffer = ownMemory(this.#initialBytes);
+    this.clear();
+    return bytes;
+  }
+
+  /** Forgets the rows and keeps the memory. */
+  clear(): void {
+    this.count = 0;
+    this.sizeBytes = 0;
   }
 
   #row(kind: number, key: Uint8Array, valueBytes: number): number {
@@ -68,10 +84,15 @@ export class WriteBatch {
   }
 
   #grow(neededBytes: number): void {
-    const wider = Buffer.from(new ArrayBuffer(Math.max(neededBytes, this.#buffer.length * 2)));
+    const wider = ownMemory(Math.max(neededBytes, this.#buffer.length * 2));
     this.#buffer.copy(wider, 0, 0, this.sizeBytes);
     this.#buffer = wider;
   }
+}
+
+/** Not from Buffer's pool: the memory may be transferred to another thread. */
+function ownMemory(sizeBytes: number): Buffer<ArrayBuffer> {
+  return Buffer.from(new ArrayBuffer(sizeBytes));
 }
 
 export const rowKind = { put: 1, delete: 2 } as const;
