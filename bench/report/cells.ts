@@ -41,7 +41,8 @@ export function isSound({ errors, wrong }: Measurement): boolean {
 }
 
 export function metricOf(measurement: Measurement, metric: MetricName): number {
-  if (metric === "megabytesPerSecond") return (measurement.operationsPerSecond * measurement.valueBytes) / 1e6;
+  if (metric === "megabytesPerSecond")
+    return (measurement.bytesPerSecond ?? measurement.operationsPerSecond * measurement.valueBytes) / 1e6;
   return measurement[metric];
 }
 
@@ -60,6 +61,14 @@ export function ratioOfMetric(
   metric: MetricName,
 ): Spread | undefined {
   return ratioSpread(figuresOf(numerators, metric), figuresOf(denominators, metric));
+}
+
+/** Of how many rounds the medians are: the most that any cell has. */
+export function roundsOf(measurements: readonly Measurement[]): number {
+  const cells = groupBy(measurements, ({ subject, workload, distribution, valueBytes, callers, vary }) =>
+    JSON.stringify([subject, workload, distribution, valueBytes, callers, vary]),
+  );
+  return Math.max(0, ...[...cells.values()].map((cell) => new Set(cell.map(({ round }) => round)).size));
 }
 
 /** Groups in order of first appearance. */

@@ -1,5 +1,5 @@
 import { curveGrid, countLabel, microsecondsLabel, type CurvePoint } from "./curve-grid.js";
-import { distinct, groupBy, isSound, select, spreadOfMetric, type MetricName } from "./cells.js";
+import { distinct, groupBy, isSound, roundsOf, select, spreadOfMetric, type MetricName } from "./cells.js";
 import { formatBytes, formatInteger } from "./format.js";
 import { plotTitle, sizeInName, type Plot } from "./plot-style.js";
 import type { Measurement, SuiteResults, WorkloadName } from "./results.js";
@@ -74,10 +74,6 @@ function bySize(measurements: readonly Measurement[]): [number, Measurement[]][]
 
 function recordsOf(measurements: readonly Measurement[]): string {
   return `${distinct(measurements.map(({ records }) => formatInteger(records))).join(" or ")} records`;
-}
-
-function roundsOf(measurements: readonly Measurement[]): number {
-  return new Set(measurements.map(({ round }) => round)).size;
 }
 
 function pointsOf(

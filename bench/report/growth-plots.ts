@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from "vega-lite";
-import { distinct, groupBy, isSound, spreadOfMetric, type MetricName } from "./cells.js";
+import { distinct, groupBy, isSound, roundsOf, spreadOfMetric, type MetricName } from "./cells.js";
 import { countLabel, microsecondsLabel } from "./curve-grid.js";
 import { formatBytes, formatCount, formatInteger, formatMicroseconds } from "./format.js";
 import { headroom, plotConfig, plotTitle, subjectScales, type Plot } from "./plot-style.js";
@@ -65,8 +65,7 @@ function conditionsOf(measurements: readonly Measurement[]): string {
   const list = (values: readonly string[]): string => distinct(values).join(" or ");
   const sizes = list(measurements.map(({ valueBytes }) => formatBytes(valueBytes)));
   const callers = list(measurements.map((one) => formatInteger(one.callers)));
-  const rounds = new Set(measurements.map(({ round }) => round)).size;
-  return `Values of ${sizes}, ${callers} callers, ${list(measurements.map(({ distribution }) => distribution))} keys · median of ${rounds} rounds, lowest to highest`;
+  return `Values of ${sizes}, ${callers} callers, ${list(measurements.map(({ distribution }) => distribution))} keys · median of ${roundsOf(measurements)} rounds, lowest to highest`;
 }
 
 function pointsOf(measurements: readonly Measurement[], metric: MetricName): GrowthPoint[] {

@@ -17,7 +17,11 @@ const gridLine = "#E6E6E6";
 /** How much higher than the highest bar an axis reaches, so that there is room for a figure above it. */
 export const headroom = 1.12;
 
+// The types of vega-lite leave out the layout of several legends, which vega knows.
+const severalLegends = { layout: { bottom: { margin: 28 } } } as object as NonNullable<Config["legend"]>;
+
 export const plotConfig: Config = {
+  aria: false,
   background: "#FFFFFF",
   font: fontStack,
   padding: 16,
@@ -60,7 +64,7 @@ export const plotConfig: Config = {
     rowPadding: 5,
     offset: 14,
     columns: 3,
-    layout: { bottom: { margin: 28 } },
+    ...severalLegends,
   },
 };
 
@@ -76,7 +80,9 @@ export function machineLine({ machine, commit, startedAt }: About): string {
     .replace(/\s+/g, " ")
     .trim();
   const parts = [cpu, `${machine.cores} cores`, formatBytes(machine.memoryBytes), machine.kernel].filter((part) => part !== "");
-  return `${parts.join(", ")} · commit ${commit.slice(0, 7)} · ${startedAt.slice(0, 10)}`;
+  // A plus says that files were changed since the commit.
+  const hash = commit.slice(0, 7) + (commit.endsWith("+") ? "+" : "");
+  return `${parts.join(", ")} · commit ${hash} · ${startedAt.slice(0, 10)}`;
 }
 
 /** One colour, symbol and dash a subject, the same in every plot; only the subjects that a plot shows are in its legend. */

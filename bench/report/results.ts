@@ -70,6 +70,8 @@ export interface Measurement {
   readonly clientCpuSecondsPerMillion: number;
   readonly serverCpuSecondsPerMillion: number;
   readonly serverResidentBytes: number;
+  /** Of keys and values; where entries are counted by the byte. */
+  readonly bytesPerSecond?: number;
   readonly errors: number;
   readonly wrong: number;
 }
@@ -99,9 +101,16 @@ export interface MicroResults {
   readonly rows: readonly MicroRow[];
 }
 
+/** Imports beside parsing alone; `vary` names the form of the rows. */
+export interface ImportResults {
+  readonly suite: "import";
+  readonly measurements: readonly Measurement[];
+}
+
 /** What is recorded so far; a file that is not there is undefined. */
 export interface AllResults {
   readonly peers: SuiteResults | undefined;
   readonly growth: SuiteResults | undefined;
+  readonly import: ImportResults | undefined;
   readonly micro: MicroResults | undefined;
 }

@@ -31,9 +31,11 @@ export interface RoundFigure {
  * that only one side has do not count. Undefined where no round has both.
  */
 export function ratioSpread(numerators: readonly RoundFigure[], denominators: readonly RoundFigure[]): Spread | undefined {
-  const byRound = new Map(denominators.map(({ round, value }) => [round, value]));
+  const left = new Map<number, number[]>();
+  for (const { round, value } of denominators) left.set(round, [...(left.get(round) ?? []), value]);
   const ratios = numerators.flatMap(({ round, value }) => {
-    const denominator = byRound.get(round);
+    // Where a round measured both sides several times, the first stands against the first.
+    const denominator = left.get(round)?.shift();
     return denominator === undefined || denominator === 0 ? [] : [value / denominator];
   });
   return spreadOf(ratios);

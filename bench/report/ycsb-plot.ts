@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from "vega-lite";
-import { distinct, groupBy, ratioOfMetric, select } from "./cells.js";
+import { distinct, ratioOfMetric, select } from "./cells.js";
 import { formatBytes, formatRatio } from "./format.js";
 import { headroom, plotConfig, plotTitle, subjectScales, type Plot } from "./plot-style.js";
 import type { Measurement, SubjectName, SuiteResults } from "./results.js";
@@ -47,21 +47,26 @@ function callersOf(measurements: readonly Measurement[]): number {
 }
 
 function barsOf(measurements: readonly Measurement[]): Bar[] {
-  const panels = [...groupBy(measurements, ({ valueBytes, distribution }) => `${valueBytes} ${distribution}`).values()];
-  panels.sort(
-    ([a], [b]) => (b?.valueBytes ?? 0) - (a?.valueBytes ?? 0) || (a?.distribution ?? "").localeCompare(b?.distribution ?? "", "en"),
-  );
-  return panels.flatMap((ofPanel) => letters.flatMap((letter) => barsOfMix(ofPanel, letter)));
+  const sizes = distinct(measurements.map(({ valueBytes }) => valueBytes)).sort((a, b) => b - a);
+  return sizes.flatMap((valueBytes) => {
+    const ofSize = select(measurements, { valueBytes });
+    // D chooses its keys by itself, so it is the same whatever the others do.
+    const latest = ofSize.filter(({ workload }) => workload === "ycsb-d");
+    const others = ofSize.filter(({ workload }) => workload !== "ycsb-d");
+    const distributions = distinct(others.map(({ distribution }) => distribution)).sort();
+    return distributions.flatMap((distribution) => {
+      const panel = `${formatBytes(valueBytes)} values, ${distribution} keys`;
+      return letters.flatMap((letter) => barsOfMix([...select(others, { distribution }), ...latest], letter, panel));
+    });
+  });
 }
 
-function barsOfMix(ofPanel: readonly Measurement[], letter: (typeof letters)[number]): Bar[] {
+function barsOfMix(ofPanel: readonly Measurement[], letter: (typeof letters)[number], panel: string): Bar[] {
   const ofMix = ofPanel.filter(({ workload }) => workload === `ycsb-${letter.toLowerCase()}`);
   const against = select(ofMix, { subject: baseline });
   return subjectOrder.flatMap((subject) => {
     const ratio = subject === baseline ? undefined : ratioOfMetric(select(ofMix, { subject }), against, "operationsPerSecond");
-    const [first] = ofMix;
-    if (ratio === undefined || first === undefined) return [];
-    const panel = `${formatBytes(first.valueBytes)} values, ${first.distribution} keys`;
+    if (ratio === undefined) return [];
     return [{ subject, panel, mix: `${letter}: ${mixes[letter]}`, median: ratio.median, min: ratio.min, max: ratio.max }];
   });
 }
