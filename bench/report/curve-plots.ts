@@ -69,7 +69,9 @@ function curveMeasurements(measurements: readonly Measurement[]): Measurement[] 
 }
 
 function bySize(measurements: readonly Measurement[]): [number, Measurement[]][] {
-  return [...groupBy(measurements, ({ valueBytes }) => valueBytes)].sort(([a], [b]) => a - b);
+  const sizes = [...groupBy(measurements, ({ valueBytes }) => valueBytes)].sort(([a], [b]) => a - b);
+  // One number of callers makes no curve.
+  return sizes.filter(([, ofSize]) => distinct(ofSize.map(({ callers }) => callers)).length > 1);
 }
 
 function recordsOf(measurements: readonly Measurement[]): string {

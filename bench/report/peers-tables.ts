@@ -1,7 +1,7 @@
 import { distinct, groupBy, isSound, ratioOfMetric, select, spreadOfMetric, type MetricName } from "./cells.js";
 import { formatBytes, formatCount, formatInteger, formatMicroseconds, formatRatio, threeDigits } from "./format.js";
 import { markdownTable } from "./markdown.js";
-import type { Measurement, Settings, SettingValue, SubjectName, SuiteResults } from "./results.js";
+import type { Measurement, Settings, SettingValue, SubjectName, SuiteResults, WorkloadName } from "./results.js";
 import { subjectLabel, subjectOrder } from "./subjects.js";
 import { spreadText } from "./verdict-text.js";
 
@@ -60,37 +60,63 @@ function throughputText(measurements: readonly Measurement[]): string {
   return extremes === "" ? formatCount(spread.median) : `${formatCount(spread.median)} (${extremes})`;
 }
 
-/** BigMap beside Redis in every mix, 1 KiB values; one row a mix and distribution. */
-export function ycsbTable({ measurements }: SuiteResults): string {
-  const cell = select(measurements, { valueBytes: 1024, callers: 256 }).filter(({ workload }) => workload.startsWith("ycsb-"));
-  const groups = [...groupBy(cell, ({ workload, distribution }) => `${workload} ${distribution}`).entries()].sort(([a], [b]) =>
-    a < b ? -1 : 1,
+/** BigMap beside Redis under every load that has no table of its own; one row a load. Empty where there is none. */
+export function otherLoadsTable({ measurements }: SuiteResults): string {
+  const others = measurements.filter(({ workload, vary }) => workload !== "get" && workload !== "put" && vary === undefined);
+  const loads = [
+    ...groupBy(others, ({ workload, distribution, valueBytes, callers }) => [workload, distribution, valueBytes, callers].join()).values(),
+  ];
+  loads.sort(([a], [b]) =>
+    a === undefined || b === undefined ? 0 : rankOf(a) - rankOf(b) || b.valueBytes - a.valueBytes || a.callers - b.callers,
   );
-  const rows = groups.flatMap(([, ofMix]) => ycsbRow(ofMix));
+  const rows = loads.flatMap((ofLoad) => otherLoadRow(ofLoad));
   if (rows.length === 0) return "";
-  const titles = ["", "keys", " BigMap", " p99", " Redis always", " p99", " ratio", " every second"];
+  const titles = ["", " values", "keys", " callers", " BigMap", " p99", " Redis always", " p99", " ratio", " every second"];
   const caption =
-    "**YCSB**: 1 KiB values, 256 callers, operations a second. Ratios: BigMap to Redis that syncs always, and to Redis that syncs every second.";
+    "**Other loads**: entries a second; latencies are those of whole calls. " +
+    "Ratios: BigMap to Redis that syncs always, and to Redis that syncs every second.";
   return `${caption}\n\n${markdownTable(titles, rows)}`;
 }
 
-function ycsbRow(ofMix: readonly Measurement[]): string[][] {
-  const [ours, always, everySecond] = (["bigmap", "redis-always", "redis-everysec"] as const).map((subject) => select(ofMix, { subject }));
-  const [first] = ofMix;
-  const ratio = ratioOfMetric(ours ?? [], always ?? [], "operationsPerSecond");
-  if (first === undefined || ours === undefined || always === undefined || ratio === undefined) return [];
-  const toEverySecond = ratioOfMetric(ours, everySecond ?? [], "operationsPerSecond");
-  const name = first.workload.replace("ycsb-", "").toUpperCase();
+const otherLoadNames: Readonly<Partial<Record<WorkloadName, string>>> = {
+  "ycsb-a": "YCSB A",
+  "ycsb-b": "YCSB B",
+  "ycsb-c": "YCSB C",
+  "ycsb-d": "YCSB D",
+  "ycsb-f": "YCSB F",
+  delete: "delete",
+  "batch-get-100": "get, batches of 100",
+  "batch-put-100": "durable put, batches of 100",
+  scan: "scan",
+  load: "load phase",
+};
+
+function rankOf({ workload }: Measurement): number {
+  return Object.keys(otherLoadNames).indexOf(workload);
+}
+
+function otherLoadRow(ofLoad: readonly Measurement[]): string[][] {
+  const [ours = [], always = [], everySecond = []] = (["bigmap", "redis-always", "redis-everysec"] as const).map((subject) =>
+    select(ofLoad, { subject }),
+  );
+  const [first] = ours;
+  if (first === undefined) return [];
+  const against = (theirs: readonly Measurement[]): string => {
+    const ratio = ratioOfMetric(ours, theirs, "operationsPerSecond");
+    return ratio === undefined ? "–" : formatRatio(ratio.median);
+  };
   return [
     [
-      name,
-      first.distribution,
+      otherLoadNames[first.workload] ?? first.workload,
+      formatBytes(first.valueBytes),
+      first.distribution === "none" ? "–" : first.distribution,
+      formatInteger(first.callers),
       figureText(ours, "operationsPerSecond", formatCount),
       figureText(ours, "p99Us", formatMicroseconds),
       figureText(always, "operationsPerSecond", formatCount),
       figureText(always, "p99Us", formatMicroseconds),
-      formatRatio(ratio.median),
-      toEverySecond === undefined ? "–" : formatRatio(toEverySecond.median),
+      against(always),
+      against(everySecond),
     ],
   ];
 }

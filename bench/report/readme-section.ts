@@ -1,6 +1,6 @@
 import { roundsOf } from "./cells.js";
 import { markdownTable } from "./markdown.js";
-import { loadTable, notCounted, subjectList, ycsbTable } from "./peers-tables.js";
+import { loadTable, notCounted, subjectList, otherLoadsTable } from "./peers-tables.js";
 import { machineLine } from "./plot-style.js";
 import { resultsFolder } from "./read-results.js";
 import type { AllResults, SuiteResults } from "./results.js";
@@ -53,7 +53,7 @@ function peersParts(peers: SuiteResults): string[] {
   return [
     loadTable(peers, { title: "Gets", workload: "get", valueBytes: 100, callers: 256, distributions: ["zipfian", "uniform"] }),
     loadTable(peers, { title: "Durable puts", workload: "put", valueBytes: 100, callers: 256, distributions: ["uniform", "zipfian"] }),
-    ycsbTable(peers),
+    otherLoadsTable(peers),
     notCounted(peers),
   ];
 }
