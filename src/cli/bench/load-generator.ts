@@ -5,7 +5,7 @@ import { kindChooser, type BenchKind, type Mix } from "./mix.js";
 import { Recorder, type RunFigures } from "./recorder.js";
 import type { RecordLog } from "./record-log.js";
 import type { Records } from "./records.js";
-import type { BenchRoad } from "./road.js";
+import type { BenchRoad, Found } from "./road.js";
 import { latestChooser, noRecord, scrambledZipfianChooser, uniformChooser, type Distribution, type RecordChooser } from "./zipfian.js";
 
 /** What a run does. */
@@ -181,8 +181,8 @@ class Run {
     return numbers;
   }
 
-  #look(record: number, value: Uint8Array | undefined): void {
-    if (value === undefined) this.#missed();
+  #look(record: number, value: Found): void {
+    if (value === undefined || value === null) this.#missed();
     else if (this.#checksValues ? !this.#records.looksLikeValueOf(record, value) : value.length !== this.#records.valueBytes)
       this.recorder.wrong++;
   }

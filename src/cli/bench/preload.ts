@@ -1,9 +1,10 @@
+import { Recorder, type RunFigures } from "./recorder.js";
 import type { Records } from "./records.js";
 import type { BenchRoad } from "./road.js";
 
 const batchMaxEntries = 500;
 const batchMaxBytes = 512 * 1024;
-const batchesInFlight = 8;
+export const batchesInFlight = 8;
 
 export interface PreloadOptions {
   readonly signal: AbortSignal;
@@ -14,11 +15,14 @@ export interface PreloadOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** Writes `count` records in batches, 8 of them in flight. Rejects with the first error. */
-export async function preload(road: BenchRoad, records: Records, count: number, options: PreloadOptions): Promise<void> {
+/** Writes `count` records in batches, 8 of them in flight, and tells how that went. Rejects with the first error. */
+export async function preload(road: BenchRoad, records: Records, count: number, options: PreloadOptions): Promise<RunFigures> {
   const fitting = Math.max(1, Math.min(batchMaxEntries, Math.floor(batchMaxBytes / (records.valueBytes + 16))));
   const batchEntries = options.batchEntries ?? fitting;
   const recordAt = options.recordAt ?? ((i: number) => i);
+  const recorder = new Recorder();
+  const cpuBefore = process.cpuUsage();
+  const startedMs = performance.now();
   let next = 0;
   let done = 0;
   const worker = async (): Promise<void> => {
@@ -27,13 +31,17 @@ export async function preload(road: BenchRoad, records: Records, count: number, 
       const start = next;
       next = Math.min(count, start + batchEntries);
       const numbers = Array.from({ length: next - start }, (_, i) => recordAt(start + i));
+      const beganMs = performance.now();
       await road.putMany(
         numbers.map((record) => records.keyOf(record)),
         numbers.map((record) => records.valueOf(record)),
       );
+      recorder.record("batch-put", performance.now() - beganMs, numbers.length);
       done += numbers.length;
       options.onProgress?.(done);
     }
   };
   await Promise.all(Array.from({ length: batchesInFlight }, worker));
+  const cpu = process.cpuUsage(cpuBefore);
+  return recorder.figures(performance.now() - startedMs, (cpu.user + cpu.system) / 1e6);
 }

@@ -4,20 +4,23 @@
  */
 export interface BenchRoad {
   readonly name: string;
-  /** The value, or undefined where there is none. */
-  get(key: string): Promise<Uint8Array | undefined>;
+  /** The value; undefined or null, whichever the client says, where there is none. */
+  get(key: string): Promise<Found>;
   has(key: string): Promise<boolean>;
   /** Resolves, to whatever the client says, when the entry is written. */
   put(key: string, value: Uint8Array): Promise<unknown>;
   /** Whether there was an entry. */
   delete(key: string): Promise<boolean>;
   /** The values in the order of the keys. */
-  getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
+  getMany(keys: readonly string[]): Promise<readonly Found[]>;
   /** Writes `values[i]` under `keys[i]`; rejects if one of them fails. */
   putMany(keys: readonly string[], values: readonly Uint8Array[]): Promise<unknown>;
   /** Reads up to `limit` entries with their values from the beginning of the ring, or where this store begins, and resolves to their number. */
   scan(limit: number): Promise<number>;
   close(): Promise<void>;
 }
+
+/** Turning null into undefined would take another promise an operation. */
+export type Found = Uint8Array | undefined | null;
 
 export type RoadName = "pipe" | "unary";
