@@ -16,11 +16,10 @@ const percentiles: readonly (readonly [MetricName, string])[] = [
 export function throughputPlots({ about, measurements }: SuiteResults): Plot[] {
   return bySize(curveMeasurements(measurements)).map(([valueBytes, ofSize]) => {
     const points = pointsOf(ofSize, "operationsPerSecond", (one) => ({ column: titleOf(one.workload), row: `${one.distribution} keys` }));
-    const how = `Values of ${formatBytes(valueBytes)}, ${recordsOf(ofSize)} · line: median of ${roundsOf(ofSize)} rounds, band: slowest to fastest`;
     return {
       name: `throughput-${sizeInName(valueBytes)}`,
       spec: {
-        title: plotTitle("Throughput against callers", about, [how]),
+        title: plotTitle("Throughput against callers", about, [conditionsOf(ofSize)]),
         ...curveGrid(points, {
           columns: curveWorkloads.map(titleOf),
           axisTitle: "operations a second",
@@ -41,11 +40,10 @@ export function latencyPlots({ about, measurements }: SuiteResults): Plot[] {
       const points = percentiles.flatMap(([metric, column]) =>
         pointsOf(ofSize, metric, ({ distribution }) => ({ column, row: `${distribution} keys` })),
       );
-      const how = `Values of ${formatBytes(valueBytes)}, ${recordsOf(ofSize)} · line: median of ${roundsOf(ofSize)} rounds, band: lowest to highest`;
       return {
         name: `latency-${workload}-${sizeInName(valueBytes)}`,
         spec: {
-          title: plotTitle(`Latency of a ${titleOf(workload)} against callers`, about, [how]),
+          title: plotTitle(`Latency of a ${titleOf(workload)} against callers`, about, [conditionsOf(ofSize)]),
           ...curveGrid(points, {
             columns: percentiles.map(([, column]) => column),
             axisTitle: "latency",
@@ -74,8 +72,11 @@ function bySize(measurements: readonly Measurement[]): [number, Measurement[]][]
   return sizes.filter(([, ofSize]) => distinct(ofSize.map(({ callers }) => callers)).length > 1);
 }
 
-function recordsOf(measurements: readonly Measurement[]): string {
-  return `${distinct(measurements.map(({ records }) => formatInteger(records))).join(" or ")} records`;
+// Of measurements with values of one size.
+function conditionsOf(measurements: readonly Measurement[]): string {
+  const records = distinct(measurements.map((one) => formatInteger(one.records))).join(" or ");
+  const load = `Values of ${formatBytes(measurements[0]?.valueBytes ?? 0)}, ${records} records`;
+  return `${load} · line: median of ${roundsOf(measurements)} rounds, band: lowest to highest`;
 }
 
 function pointsOf(

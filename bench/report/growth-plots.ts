@@ -65,7 +65,9 @@ function conditionsOf(measurements: readonly Measurement[]): string {
   const list = (values: readonly string[]): string => distinct(values).join(" or ");
   const sizes = list(measurements.map(({ valueBytes }) => formatBytes(valueBytes)));
   const callers = list(measurements.map((one) => formatInteger(one.callers)));
-  return `Values of ${sizes}, ${callers} callers, ${list(measurements.map(({ distribution }) => distribution))} keys · median of ${roundsOf(measurements)} rounds, lowest to highest`;
+  const distributions = list(measurements.map(({ distribution }) => distribution));
+  const load = `Values of ${sizes}, ${callers} callers, ${distributions} keys`;
+  return `${load} · median of ${roundsOf(measurements)} rounds, lowest to highest`;
 }
 
 function pointsOf(measurements: readonly Measurement[], metric: MetricName): GrowthPoint[] {

@@ -27,7 +27,8 @@ export function loadTable({ measurements }: SuiteResults, load: LoadOfTable): st
     return theirs.some(isSound) ? [loadRow(subject, theirs, ours)] : [];
   });
   const records = distinct(cell.map((one) => formatInteger(one.records))).join(" or ");
-  const caption = `**${title}**: ${formatBytes(valueBytes)} values, ${distribution} keys, ${records} records, ${callers} callers. CPU is in seconds per million operations.`;
+  const words = `${formatBytes(valueBytes)} values, ${distribution} keys, ${records} records, ${callers} callers`;
+  const caption = `**${title}**: ${words}. CPU is in seconds per million operations.`;
   const titles = ["", " operations a second", " p50", " p99", " client CPU", " server CPU", " server memory", " BigMap against it"];
   return `${caption}\n\n${markdownTable(titles, rows)}`;
 }

@@ -34,7 +34,8 @@ export function readmeSection(results: AllResults, plotNames: readonly string[])
 
 function runLine({ about, measurements }: SuiteResults): string {
   const how = `one driver, the same keys, values and callers, everything on one machine, in turn, ${roundsOf(measurements)} rounds`;
-  return `Measured side by side: ${how}; medians, in parentheses the lowest and the highest, ratios within a round.\nMachine: ${machineLine(about)}.`;
+  const figures = "medians, in parentheses the lowest and the highest, ratios within a round";
+  return `Measured side by side: ${how}; ${figures}.\nMachine: ${machineLine(about)}.`;
 }
 
 function targetSummary(verdicts: readonly Verdict[]): string {
