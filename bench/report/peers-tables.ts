@@ -143,7 +143,7 @@ export function subjectList({ about, settings, subjects }: SuiteResults): string
     const record = subjects[subject];
     if (record === undefined) return [];
     if ("leftOut" in record) return [`- ${subjectLabel(subject)}: left out, ${record.leftOut}`];
-    return [`- ${subjectLabel(subject)}: ${record.description}${settingsText(record.settings, "; ")}`];
+    return [`- ${subjectLabel(subject)}: ${record.description}${settingsText(record.settings, ".\n  Set: ")}`];
   });
   const disk = about.machine.disk === "" ? [] : [`- Disk: ${about.machine.disk}`];
   const run = settingsText(settings, "");
