@@ -35,7 +35,7 @@ export async function startRedis(bench: Workbench, appendfsync: Appendfsync): Pr
   const server = await bench.start("redis-server", [...words, "--appendfsync", appendfsync], /Ready to accept connections/);
   const client = new Redis({ port, host: "127.0.0.1" });
   const settings: Record<string, string> = {};
-  for (const name of toldSettings) settings[name] = ((await client.config("GET", name)))[1] ?? "";
+  for (const name of toldSettings) settings[name] = (await client.config("GET", name))[1] ?? "";
   await client.quit();
   return { port, pid: server.pid, settings, close: server.stop };
 }
