@@ -14,7 +14,7 @@ export interface Timing {
   readonly sampleMinMs: number;
 }
 
-export const fullTiming: Timing = { timeMs: 500, warmupMs: 200, samplesMin: 20, calibrationMs: 50, sampleMinMs: 0.05 };
+export const fullTiming: Timing = { timeMs: 300, warmupMs: 150, samplesMin: 20, calibrationMs: 30, sampleMinMs: 0.05 };
 export const smokeTiming: Timing = { timeMs: 1, warmupMs: 0, samplesMin: 3, calibrationMs: 0, sampleMinMs: 0 };
 
 /** Sum of what the runs returned. */
