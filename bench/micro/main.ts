@@ -29,6 +29,12 @@ function headLine(): string {
   return `${"benchmark".padEnd(38)}${"size".padStart(11)}${titles.map((title) => title.padStart(13)).join("")}`;
 }
 
+/** JSON, a row a line. */
+function textOf({ rows, ...rest }: MicroResults): string {
+  const head = JSON.stringify(rest, undefined, 2).replace(/\n}$/, "");
+  return `${head},\n  "rows": [\n${rows.map((row) => `    ${JSON.stringify(row)}`).join(",\n")}\n  ]\n}\n`;
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -52,7 +58,7 @@ async function main(): Promise<void> {
     rows.push(row);
   }
   const results: MicroResults = { suite: "micro", about, rows };
-  const text = `${JSON.stringify(results, undefined, 2)}\n`;
+  const text = textOf(results);
   if (json !== undefined) writeFileSync(json, text);
   if (record) writeFileSync(recordPath, text);
 }
