@@ -13,6 +13,8 @@ import { comparisonLines, latencyText, runLines } from "../../src/cli/bench/repo
 import type { BenchRoad } from "../../src/cli/bench/road.js";
 import {
   latestChooser,
+  noRecord,
+  OnceChooser,
   scrambledZipfianChooser,
   uniformChooser,
   zeta,
@@ -77,6 +79,18 @@ describe("choosing records", () => {
       100_000,
     );
     assert.equal(latest.indexOf(Math.max(...latest)), 99);
+  });
+
+  test("each record is chosen once where that is asked for", () => {
+    for (const records of [1, 2, 3, 10, 97, 1_000]) {
+      const once = new OnceChooser(records);
+      const chosen = Array.from({ length: records }, () => once.next());
+      assert.deepEqual(
+        chosen.sort((a, b) => a - b),
+        [...chosen.keys()],
+      );
+      assert.equal(once.next(), noRecord);
+    }
   });
 
   test("every chooser stays within any number of records, and repeats with its seed", () => {
@@ -146,11 +160,11 @@ describe("records", () => {
         fc.nat(),
         (size, record, other, place) => {
           const records = new Records(size);
-          const value = records.valueOf(record);
-          assert.ok(records.isValueOf(record, value));
-          if (size >= 8 && record !== other) assert.ok(!records.isValueOf(other, value));
+          const value = Buffer.from(records.valueOf(record));
+          assert.ok(records.isValueOf(record, value) && records.looksLikeValueOf(record, value));
+          if (size >= 8 && (record - other) % 2 ** 14 !== 0) assert.ok(!records.isValueOf(other, value));
           if (size === 0) return;
-          assert.ok(!records.isValueOf(record, value.subarray(1)));
+          assert.ok(!records.isValueOf(record, value.subarray(1)) && !records.looksLikeValueOf(record, value.subarray(1)));
           value[place % size] = (value[place % size] ?? 0) ^ 1;
           assert.ok(!records.isValueOf(record, value));
         },
@@ -159,8 +173,22 @@ describe("records", () => {
     );
   });
 
+  test("of the reads only the first bytes are compared, and of one in 64 all of them", () => {
+    const records = new Records(100);
+    const altered = Buffer.from(records.valueOf(5));
+    altered[99] = (altered[99] ?? 0) ^ 1;
+    const looks = Array.from({ length: 640 }, () => records.looksLikeValueOf(5, altered));
+    assert.equal(looks.filter((passed) => !passed).length, 10);
+    assert.ok(Array.from({ length: 64 }, () => records.looksLikeValueOf(6, altered)).every((passed) => !passed));
+  });
+
   test("keys of a record are the same each time and differ between records", () => {
     const records = new Records(10);
+    records.prepareKeys(1_000);
+    assert.deepEqual(
+      [0, 7, 42, 999].map((record) => records.keyOf(record)),
+      [0, 7, 42, 999].map((record) => new Records(1).keyOf(record)),
+    );
     assert.deepEqual(
       [records.keyOf(7), records.keyOf(7), records.keyOf(2_000_000)],
       ["user000000000007", "user000000000007", "user000002000000"],
@@ -185,6 +213,11 @@ function tickingClock(): Clock {
   return { wallMs: () => nowMs, monotonicMs: () => nowMs++, setTimer: (_delayMs, run) => (setImmediate(run), () => undefined) };
 }
 
+function ticking(): { clock: Clock; nowMs: () => number } {
+  const clock = tickingClock();
+  return { clock, nowMs: () => clock.monotonicMs() };
+}
+
 class MapRoad implements BenchRoad {
   readonly name = "pipe";
   readonly stored = new Map<string, Uint8Array>();
@@ -205,8 +238,14 @@ class MapRoad implements BenchRoad {
   async put(key: string, value: Uint8Array): Promise<void> {
     this.stored.set(key, value);
   }
-  async delete(key: string): Promise<void> {
-    this.stored.delete(key);
+  async delete(key: string): Promise<boolean> {
+    return this.stored.delete(key);
+  }
+  async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return Promise.all(keys.map((key) => this.get(key)));
+  }
+  async putMany(keys: readonly string[], values: readonly Uint8Array[]): Promise<void> {
+    keys.forEach((key, i) => this.stored.set(key, values[i] as Uint8Array));
   }
   async scan(limit: number): Promise<number> {
     return Math.min(limit, this.stored.size);
@@ -230,7 +269,7 @@ describe("the load generator", () => {
     return road;
   };
   const optionsFor = (count: number) => ({
-    clock: tickingClock(),
+    ...ticking(),
     random: seededRandom(6),
     records,
     log: new RecordLog(count),
@@ -239,9 +278,9 @@ describe("the load generator", () => {
 
   test("each caller awaits one operation at a time, and every kind is measured", async () => {
     const road = loaded(100);
-    const figures = await runLoad(road, plan({ mix: parseMix("get,has,put,rmw,insert,scan") }), optionsFor(100));
+    const figures = await runLoad(road, plan({ mix: parseMix("get,has,put,rmw,insert,scan,batch-put") }), optionsFor(100));
     assert.ok(road.mostInFlight <= 8 && road.mostInFlight > 1);
-    assert.deepEqual(Object.keys(figures.kinds).sort(), ["get", "has", "insert", "put", "rmw", "scan"]);
+    assert.deepEqual(Object.keys(figures.kinds).sort(), ["batch-put", "get", "has", "insert", "put", "rmw", "scan"]);
     assert.deepEqual([figures.wrong, figures.misses, figures.errors], [0, 0, {}]);
     assert.equal(
       Object.values(figures.kinds).reduce((sum, kind) => sum + kind.operations, 0),
@@ -259,6 +298,26 @@ describe("the load generator", () => {
     assert.deepEqual([lost.wrong, lost.misses], [lost.operations, lost.operations]);
     const unknown = await runLoad(new MapRoad(), plan({ mustFind: false }), optionsFor(100));
     assert.deepEqual([unknown.wrong, unknown.misses], [0, unknown.operations]);
+  });
+
+  test("a batch counts as its entries, and its values are looked at", async () => {
+    const road = loaded(100);
+    const options = { mix: parseMix("batch-get"), batchEntries: 20 };
+    const figures = await runLoad(road, plan(options), optionsFor(100));
+    assert.ok(figures.operations > 0 && figures.operations % 20 === 0);
+    assert.equal(figures.wrong, 0);
+    road.spoil = () => Buffer.alloc(50);
+    const spoiled = await runLoad(road, plan(options), optionsFor(100));
+    assert.equal(spoiled.wrong, spoiled.operations);
+    assert.equal((await runLoad(road, plan({ ...options, check: "lengths" }), optionsFor(100))).wrong, 0);
+  });
+
+  test("deletes can go through every record once, and end there", async () => {
+    const road = loaded(100);
+    const once = new OnceChooser(100);
+    const options = { ...optionsFor(100), chooseRecord: () => once.next() };
+    const figures = await runLoad(road, plan({ mix: parseMix("delete"), durationMs: 1_000_000 }), options);
+    assert.deepEqual([figures.operations, figures.misses, once.taken, road.stored.size], [100, 0, 100, 0]);
   });
 
   test("failures are counted by their code and are no operations", async () => {
@@ -296,7 +355,7 @@ describe("the load generator", () => {
 
   test("latencies are exact to three digits", () => {
     const recorder = new Recorder();
-    for (let i = 1; i <= 1_000; i++) recorder.record("get", i / 1000);
+    for (let i = 1; i <= 1_000; i++) recorder.record("get", i / 1000, 1);
     const kind = recorder.figures(1_000, 0.5).kinds.get;
     assert.ok(kind !== undefined);
     assert.deepEqual([Math.round(kind.p50Us), Math.round(kind.p99Us), Math.round(kind.maxUs)], [500, 990, 1000]);

@@ -1,6 +1,5 @@
 import type { Clock } from "../../base/clock.js";
 import { seededRandom } from "../../base/random.js";
-import { bytes, utf8 } from "../../client/codec.js";
 import type { BigMap } from "../../client/bigmap.js";
 import type { Terminal } from "../terminal.js";
 import { startProgress } from "../transfer/progress.js";
@@ -25,6 +24,7 @@ export interface BenchResult {
 /** Loads the records where that is asked for, warms up, and measures. */
 export async function runBench(bigmap: BigMap, settings: BenchSettings, terminal: Terminal, quiet: boolean): Promise<BenchResult> {
   const records = new Records(settings.valueBytes);
+  records.prepareKeys(settings.records);
   if (settings.load) await load(bigmap, settings, records, terminal, quiet);
   const { clock, signal } = terminal;
   const options: LoadGeneratorOptions = {
@@ -64,19 +64,12 @@ function roadsFor(bigmap: BigMap, settings: BenchSettings, clock: Clock): BenchR
 
 async function load(bigmap: BigMap, settings: BenchSettings, records: Records, terminal: Terminal, quiet: boolean): Promise<void> {
   const { clock, signal, stderr } = terminal;
-  const handle = bigmap.map(settings.map, { key: utf8, value: bytes });
   const progress = startProgress({ clock, stream: stderr, label: `load ${settings.map}`, total: settings.records, quiet });
   try {
-    await preload(
-      settings.records,
-      records,
-      async (entries) => {
-        const outcomes = await handle.putMany(entries.map(({ key, value }) => [key, value] as const));
-        return outcomes.map((outcome) => (outcome.ok ? undefined : outcome.error));
-      },
+    await preload(new PipeRoad(bigmap, settings.map), records, settings.records, {
       signal,
-      (done) => progress.update({ done, entries: done, bytes: done * settings.valueBytes }),
-    );
+      onProgress: (done) => progress.update({ done, entries: done, bytes: done * settings.valueBytes }),
+    });
   } finally {
     progress.stop();
   }

@@ -1,11 +1,11 @@
 import type { BenchKind, Mix } from "./mix.js";
 import type { RunFigures } from "./recorder.js";
-import type { BenchRoad, RoadName } from "./road.js";
+import type { BenchRoad } from "./road.js";
 
 /** One kind of operation by itself on one road, over all rounds. */
 export interface ComparisonRow {
   readonly kind: BenchKind;
-  readonly road: RoadName;
+  readonly road: string;
   /** Median over the rounds. */
   readonly operationsPerSecond: number;
   /** Median over the rounds of the ratio to unary `get` (or the first kind, without gets) in the same round. */
@@ -15,7 +15,7 @@ export interface ComparisonRow {
 
 export interface Comparison {
   /** What the ratios are relative to. */
-  readonly baseline: { readonly kind: BenchKind; readonly road: RoadName };
+  readonly baseline: { readonly kind: BenchKind; readonly road: string };
   readonly rows: readonly ComparisonRow[];
 }
 

@@ -4,9 +4,10 @@ import type { Distribution } from "./zipfian.js";
 
 /**
  * What a caller can do in one step. `insert` puts a record that was not there; `rmw` reads a record and writes it back;
- * `scan` reads up to 100 entries from the beginning of the ring.
+ * `scan` reads up to 100 entries from the beginning of the ring; the batches read or write 100 entries with one call.
+ * What touches several entries counts as so many operations; its latency is that of the whole step.
  */
-export const benchKinds = ["get", "has", "put", "delete", "insert", "rmw", "scan"] as const;
+export const benchKinds = ["get", "has", "put", "delete", "insert", "rmw", "scan", "batch-get", "batch-put"] as const;
 export type BenchKind = (typeof benchKinds)[number];
 
 /** Kinds and their shares, which sum to 1. */
@@ -45,15 +46,16 @@ export function formatMix(mix: Mix): string {
   return mix.map(({ kind, share }) => `${kind}=${Number(share.toFixed(4))}`).join(",");
 }
 
-/** Draws kinds in proportion to their shares. */
+/** Draws kinds in proportion to their shares; of a mix with one kind without a draw. HOT. */
 export function kindChooser(mix: Mix, random: Random): () => BenchKind {
-  const last = mix[mix.length - 1]?.kind ?? "get";
+  const kinds = mix.map(({ kind }) => kind);
+  const last = kinds[kinds.length - 1] ?? "get";
+  if (kinds.length <= 1) return () => last;
+  let sum = 0;
+  const bounds = mix.map(({ share }) => (sum += share));
   return () => {
-    let unit = random.unit();
-    for (const { kind, share } of mix) {
-      if (unit < share) return kind;
-      unit -= share;
-    }
+    const unit = random.unit();
+    for (let i = 0; i < bounds.length; i++) if (unit < (bounds[i] as number)) return kinds[i] as BenchKind;
     return last;
   };
 }

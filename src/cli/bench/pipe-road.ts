@@ -20,12 +20,21 @@ export class PipeRoad implements BenchRoad {
     return this.#handle.has(key);
   }
 
-  async put(key: string, value: Uint8Array): Promise<void> {
-    await this.#handle.put(key, value);
+  put(key: string, value: Uint8Array): Promise<unknown> {
+    return this.#handle.put(key, value);
   }
 
-  async delete(key: string): Promise<void> {
-    await this.#handle.delete(key);
+  delete(key: string): Promise<boolean> {
+    return this.#handle.delete(key);
+  }
+
+  getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#handle.getMany(keys);
+  }
+
+  async putMany(keys: readonly string[], values: readonly Uint8Array[]): Promise<void> {
+    const outcomes = await this.#handle.putMany(keys.map((key, i) => [key, values[i] as Uint8Array] as const));
+    for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
   }
 
   async scan(limit: number): Promise<number> {

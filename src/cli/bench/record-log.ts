@@ -1,11 +1,14 @@
 /** Which records are there: numbers 0 up to `present`; inserts add to them. */
 export class RecordLog {
+  /** Loaded before the run. */
+  readonly initial: number;
   #present: number;
   #reserved: number;
   /** Written, but behind one that is still on its way. */
   readonly #early = new Set<number>();
 
   constructor(present: number) {
+    this.initial = present;
     this.#present = present;
     this.#reserved = present;
   }

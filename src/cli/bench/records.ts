@@ -1,4 +1,3 @@
-import { equalBytes } from "../../base/bytes.js";
 import { seededRandom } from "../../base/random.js";
 import { murmur3 } from "../../ring/token.js";
 
@@ -6,61 +5,103 @@ const stampBytes = 8;
 const padBytes = 1 << 20;
 /** Part of what a value is: every run, whatever its seed, can check the values of every other run. */
 const padSeed = 0x62696767;
-const cachedKeys = 1 << 20;
+
+/** Values are made once, this many of a size, or fewer where they would take more memory than this. */
+const poolMaxValues = 1 << 14;
+const poolMaxBytes = 32 << 20;
+
+const prefix = "user";
+const keyDigits = 12;
+/** More keys than these are made when they are asked for. */
+const preparedMaxKeys = 1 << 22;
+
+/** One read of so many is compared in full. */
+const fullCheckPeriod = 64;
 
 /**
- * Keys and values of the records. A value follows from its record's number: 8 bytes with the number, then a piece of a
- * fixed random pad that begins where the number's hash says. A wrong, mixed-up or cut value is therefore noticed.
+ * Keys and values of the records. A value follows from its record's number, modulo the size of a pool of ready-made values:
+ * 8 bytes with that remainder, then a piece of a fixed random pad that begins where the remainder's hash says. A cut or
+ * altered value is noticed, and one of another record unless the two have the remainder in common (1 in 16,384 for values
+ * up to 2 KiB). HOT: `keyOf`, `valueOf`, `looksLikeValueOf`.
  */
 export class Records {
   readonly valueBytes: number;
-  readonly #pad: Buffer;
-  readonly #scratch: Buffer;
-  readonly #keys: string[] = [];
+  readonly #pool: readonly Buffer[];
+  readonly #stampedBytes: number;
+  /** A plain array without holes, so that a look-up costs next to nothing. */
+  #keys: readonly string[] = [];
+  #untilFullCheck = fullCheckPeriod;
 
   constructor(valueBytes: number) {
     this.valueBytes = valueBytes;
-    this.#pad = Buffer.allocUnsafe(padBytes + valueBytes);
-    this.#scratch = Buffer.alloc(stampBytes);
-    const random = seededRandom(padSeed);
-    for (let i = 0; i < this.#pad.length; i++) this.#pad[i] = random.uint32() & 0xff;
+    this.#stampedBytes = Math.min(stampBytes, valueBytes);
+    this.#pool = makePool(valueBytes);
+  }
+
+  /** Makes the keys of records 0 up to `count` (at most 4 million), so that a run need not. */
+  prepareKeys(count: number): void {
+    const prepared = Math.min(count, preparedMaxKeys);
+    if (this.#keys.length < prepared) this.#keys = makeKeys(prepared);
   }
 
   /** As YCSB's: "user" and a number, here of 12 digits. */
   keyOf(record: number): string {
-    const cached = this.#keys[record];
-    if (cached !== undefined) return cached;
-    const key = `user${String(record).padStart(12, "0")}`;
-    if (record < cachedKeys) this.#keys[record] = key;
-    return key;
+    return record < this.#keys.length ? (this.#keys[record] as string) : `${prefix}${String(record).padStart(keyDigits, "0")}`;
   }
 
+  /** Shared: it must not be written to, and is never overwritten, so that a client may hold on to it. */
   valueOf(record: number): Buffer {
-    const value = Buffer.allocUnsafe(this.valueBytes);
-    const stamp = this.#stampOf(record);
-    const stamped = stamp.copy(value, 0, 0, Math.min(stampBytes, this.valueBytes));
-    const start = this.#padStart();
-    this.#pad.copy(value, stamped, start, start + this.valueBytes - stamped);
-    return value;
+    return this.#pool[record % this.#pool.length] as Buffer;
   }
 
   /** Whether these bytes are the record's value. */
   isValueOf(record: number, value: Uint8Array): boolean {
+    return Buffer.compare(value, this.valueOf(record)) === 0;
+  }
+
+  /** As `isValueOf`, but most calls look at the length and the first 8 bytes only. */
+  looksLikeValueOf(record: number, value: Uint8Array): boolean {
+    if (--this.#untilFullCheck === 0) {
+      this.#untilFullCheck = fullCheckPeriod;
+      return this.isValueOf(record, value);
+    }
     if (value.length !== this.valueBytes) return false;
-    const stamped = Math.min(stampBytes, value.length);
-    if (!equalBytes(value.subarray(0, stamped), this.#stampOf(record).subarray(0, stamped))) return false;
-    const start = this.#padStart();
-    return equalBytes(value.subarray(stamped), this.#pad.subarray(start, start + value.length - stamped));
+    const expected = this.#pool[record % this.#pool.length] as Buffer;
+    for (let i = 0; i < this.#stampedBytes; i++) if (value[i] !== expected[i]) return false;
+    return true;
   }
+}
 
-  #stampOf(record: number): Buffer {
-    this.#scratch.writeUInt32LE(record % 2 ** 32, 0);
-    this.#scratch.writeUInt32LE(Math.floor(record / 2 ** 32), 4);
-    return this.#scratch;
-  }
+function makePool(valueBytes: number): Buffer[] {
+  const random = seededRandom(padSeed);
+  const pad = Buffer.allocUnsafe(padBytes + valueBytes);
+  for (let i = 0; i < pad.length; i++) pad[i] = random.uint32() & 0xff;
+  const count = Math.max(1, Math.min(poolMaxValues, Math.floor(poolMaxBytes / Math.max(1, valueBytes))));
+  const slab = Buffer.allocUnsafeSlow(count * valueBytes);
+  const stamp = Buffer.alloc(stampBytes);
+  // Zeros are no value of any record.
+  stamp.writeUInt32LE(padSeed, 4);
+  return Array.from({ length: count }, (_, i) => {
+    stamp.writeUInt32LE(i, 0);
+    const value = slab.subarray(i * valueBytes, (i + 1) * valueBytes);
+    const stamped = stamp.copy(value, 0, 0, Math.min(stampBytes, valueBytes));
+    const start = murmur3(stamp, 0, stampBytes, padSeed) % padBytes;
+    pad.copy(value, stamped, start, start + valueBytes - stamped);
+    return value;
+  });
+}
 
-  /** Of the record whose stamp was made last. */
-  #padStart(): number {
-    return murmur3(this.#scratch, 0, stampBytes, padSeed) % padBytes;
+/** Cut from bytes: a string that is joined from parts stays a pair of parts until somebody needs its characters. */
+function makeKeys(count: number): string[] {
+  const bytes = Buffer.from(prefix.padEnd(prefix.length + keyDigits, "0"));
+  const keys: string[] = [];
+  for (let record = 0; record < count; record++) {
+    let rest = record;
+    for (let i = bytes.length - 1; i >= prefix.length; i--) {
+      bytes[i] = 48 + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
+    keys.push(bytes.toString("latin1"));
   }
+  return keys;
 }

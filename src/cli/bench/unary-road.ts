@@ -28,8 +28,23 @@ export class UnaryRoad implements BenchRoad {
     await this.#channel.unary(mapMethods.put, { map: this.#map, key: Buffer.from(key), value, condition: undefined });
   }
 
-  async delete(key: string): Promise<void> {
-    await this.#channel.unary(mapMethods.delete, { map: this.#map, key: Buffer.from(key), condition: undefined });
+  async delete(key: string): Promise<boolean> {
+    return (await this.#channel.unary(mapMethods.delete, { map: this.#map, key: Buffer.from(key), condition: undefined })).existed;
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const request = { map: this.#map, keys: keys.map((key) => Buffer.from(key)), omitValue: false };
+    const { results } = await this.#channel.unary(mapMethods.getMany, request);
+    return results.map(({ found, value, error }) => {
+      if (error !== undefined) throw error;
+      return found ? value : undefined;
+    });
+  }
+
+  async putMany(keys: readonly string[], values: readonly Uint8Array[]): Promise<void> {
+    const updates = keys.map((key, i) => ({ key: Buffer.from(key), put: values[i], condition: undefined }));
+    const { results } = await this.#channel.unary(mapMethods.write, { map: this.#map, updates });
+    for (const { error } of results) if (error !== undefined) throw error;
   }
 
   async scan(limit: number): Promise<number> {
