@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { silentLogger } from "../../src/base/logger.js";
-import { CollectingSink, OperationBatchBuilder, operationKind, resultStatus } from "../../src/base/operation-batch.js";
+import { CollectingSink, operationKind, resultStatus } from "../../src/base/operation-batch.js";
+import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
 import { seededRandom } from "../../src/base/random.js";
 import { limits } from "../../src/base/limits.js";
 import { Node } from "../../src/server/node.js";

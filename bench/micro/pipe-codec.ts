@@ -1,4 +1,6 @@
-import { OperationBatchBuilder, operationKind, ResultBatchBuilder, resultStatus } from "../../src/base/operation-batch.js";
+import { operationKind, resultStatus } from "../../src/base/operation-batch.js";
+import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import type { OperationBatch, ResultBatch } from "../../src/base/operation-batch.js";
 import { seededRandom } from "../../src/base/random.js";
 import { decodePipeRequest, encodePipeRequest } from "../../src/proto/pipe-request-codec.js";

@@ -7,6 +7,7 @@
  */
 import { BigMapError } from "../base/errors.js";
 import type { Clock } from "../base/clock.js";
+import type { BatchShape } from "../base/operation-batch-builder.js";
 import type { SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
 import type { Random } from "../base/random.js";
@@ -14,7 +15,7 @@ import { Backoff } from "./backoff.js";
 import type { Budget } from "./budget.js";
 import type { Connection } from "./connection.js";
 import { DeadlineTimer } from "./deadline-timer.js";
-import { PendingBatch, type Asked, type BatchOwner, type Terms } from "./pending-batch.js";
+import { PendingBatch, cancelled, tooLate, type Asked, type BatchOwner, type Terms } from "./pending-batch.js";
 import type { Receiver, Reject, Resolve } from "./receiver.js";
 import { RetryLane, keyTextOf, orderOf, type HeldOperation } from "./retry-lane.js";
 
@@ -48,6 +49,7 @@ export class Coalescer implements BatchOwner {
   readonly #deadlineTimer: DeadlineTimer;
   #closed = false;
   #lastTerms: Terms | undefined;
+  #lastShape: BatchShape | undefined;
   #whenIdle: (() => void)[] = [];
   readonly #keysOfRetry = new Map<PendingBatch, string[]>();
   readonly #abortListeners = new Map<PendingBatch, () => void>();
@@ -218,6 +220,7 @@ export class Coalescer implements BatchOwner {
     // Abandoned before it was sent.
     if (batch.done) return;
     const operations = batch.build(this.#map, ++this.#lastSequence);
+    this.#lastShape = batch.shape;
     this.#sent.push(batch);
     this.#deadlineTimer.setBy(batch.deadlineMs);
     this.#ports.connection.submit(operations, this.#ports.sessionId, batch);
@@ -259,7 +262,7 @@ export class Coalescer implements BatchOwner {
   }
 
   #newBatch(terms: Terms, deadlineMs: number): PendingBatch {
-    const batch = new PendingBatch(this, terms, deadlineMs);
+    const batch = new PendingBatch(this, terms, deadlineMs, this.#lastShape);
     if (terms.signal !== undefined) this.#watch(batch, terms.signal);
     return batch;
   }
@@ -339,12 +342,4 @@ function hasRoom(batch: PendingBatch, held: HeldOperation): boolean {
   if (held.terms.atomic) return true;
   const sizeBytes = held.key.length + (held.value?.length ?? 0);
   return batch.count < limits.batchMaxOperations && batch.sizeBytes + sizeBytes <= limits.batchMaxBytes;
-}
-
-function tooLate(terms: Terms): BigMapError {
-  return new BigMapError("DEADLINE_EXCEEDED", `There was no answer within ${terms.timeoutMs} ms`);
-}
-
-function cancelled(signal: AbortSignal): BigMapError {
-  return new BigMapError("CANCELLED", "The caller's signal was aborted", { cause: signal.reason });
 }

@@ -1,13 +1,7 @@
 /** Operations that travel together and the callers who wait for them, as columns. HOT: `push`, `deliver`. */
 import { BigMapError, assert } from "../base/errors.js";
-import {
-  isUpdate,
-  resultStatus,
-  OperationBatchBuilder,
-  type OperationBatch,
-  type ResultBatch,
-  type ResultSink,
-} from "../base/operation-batch.js";
+import { isUpdate, resultStatus, type OperationBatch, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
+import { OperationBatchBuilder, type BatchShape } from "../base/operation-batch-builder.js";
 import type { Receiver, Reject, Resolve } from "./receiver.js";
 
 /** What operations must have in common to share a batch. Compared by identity, so one call makes one object. */
@@ -50,7 +44,7 @@ export class PendingBatch implements ResultSink {
   /** Some operation had a result that is no failure. */
   answered = false;
   readonly #owner: BatchOwner;
-  readonly #builder = new OperationBatchBuilder();
+  readonly #builder: OperationBatchBuilder;
   readonly #resolves: Resolve[] = [];
   readonly #rejects: Reject[] = [];
   readonly #receivers: Receiver[] = [];
@@ -63,7 +57,9 @@ export class PendingBatch implements ResultSink {
   /** Of an atomic batch: what failed so far, held back until all is known. */
   #failures: Map<number, BigMapError> | undefined;
 
-  constructor(owner: BatchOwner, terms: Terms, deadlineMs: number) {
+  /** `like`: the shape of the batch before, which the next one often has too. */
+  constructor(owner: BatchOwner, terms: Terms, deadlineMs: number, like: BatchShape | undefined) {
+    this.#builder = new OperationBatchBuilder(like);
     this.#owner = owner;
     this.terms = terms;
     this.deadlineMs = deadlineMs;
@@ -71,6 +67,10 @@ export class PendingBatch implements ResultSink {
 
   get count(): number {
     return this.#builder.count;
+  }
+
+  get shape(): BatchShape {
+    return this.#builder.shape;
   }
 
   get sizeBytes(): number {
@@ -227,6 +227,14 @@ export class PendingBatch implements ResultSink {
 
 export function outcomeUnknown(reason: BigMapError): BigMapError {
   return new BigMapError("OUTCOME_UNKNOWN", `The update was sent and not answered: ${reason.message}`, { cause: reason });
+}
+
+export function tooLate(terms: Terms): BigMapError {
+  return new BigMapError("DEADLINE_EXCEEDED", `There was no answer within ${terms.timeoutMs} ms`);
+}
+
+export function cancelled(signal: AbortSignal): BigMapError {
+  return new BigMapError("CANCELLED", "The caller's signal was aborted", { cause: signal.reason });
 }
 
 /** A deadline that has passed does not come back, however transient the advice. */

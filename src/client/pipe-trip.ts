@@ -1,5 +1,6 @@
 import { BigMapError, type ErrorCode } from "../base/errors.js";
-import { ResultBatchBuilder, isUpdate, type OperationBatch, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
+import { isUpdate, type OperationBatch, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
+import { ResultBatchBuilder } from "../base/result-batch-builder.js";
 import type { BatchLoss, PipeSink } from "../rpc/pipe-batch.js";
 import type { PipeClient } from "../rpc/pipe-client.js";
 import { outcomeUnknown } from "./pending-batch.js";

@@ -1,3 +1,4 @@
+import { takeBytes } from "../base/byte-pool.js";
 import { assert } from "../base/errors.js";
 
 /** Bytes of a number as a varint. */
@@ -23,14 +24,14 @@ export function numberFieldBytes(number: number): number {
 
 /**
  * Writes protobuf's wire format into one Buffer of a size that is known beforehand. Only fields 1 to 15, whose tag is one
- * byte. HOT.
+ * byte. The memory is of the byte pool: whoever has sent the frame may give it back. HOT.
  */
 export class FrameWriter {
   readonly #frame: Buffer;
   #position = 0;
 
   constructor(sizeBytes: number) {
-    this.#frame = Buffer.allocUnsafe(sizeBytes);
+    this.#frame = takeBytes(sizeBytes);
   }
 
   numberField(field: number, number: number): void {

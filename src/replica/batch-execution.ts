@@ -1,7 +1,8 @@
 import type { BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
-import { ResultBatchBuilder, type OperationBatch, type ResultSink } from "../base/operation-batch.js";
+import { type OperationBatch, type ResultSink } from "../base/operation-batch.js";
+import { ResultBatchBuilder } from "../base/result-batch-builder.js";
 
 /**
  * One batch while the replica works on it: gathers results and hands them to the sink in parts, so that what needs no

@@ -3,13 +3,13 @@ import { BigMapError, type ErrorCode } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import {
   CollectingSink,
-  OperationBatchBuilder,
   operationCondition,
   operationKind,
   resultStatus,
   type OperationResult,
   type OperationTarget,
 } from "../base/operation-batch.js";
+import { OperationBatchBuilder } from "../base/operation-batch-builder.js";
 import type {
   DeleteRequest,
   EntryUpdate,

@@ -1,4 +1,5 @@
 import type { ServiceError } from "@grpc/grpc-js";
+import { giveBytes } from "../base/byte-pool.js";
 import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
@@ -149,7 +150,9 @@ export class PipeClient {
     const batchId = ++this.#lastBatchId;
     this.#window.take(pipeBatch);
     this.#sent.set(batchId, pipeBatch);
-    this.#stream.write(encodePipeRequest(pipeBatch.batch, batchId, nowMs));
+    const frame = encodePipeRequest(pipeBatch.batch, batchId, nowMs);
+    // grpc-js puts it into a buffer of its own.
+    this.#stream.write(frame, () => giveBytes(frame));
   }
 
   #onOpen(): void {

@@ -1,4 +1,5 @@
 import { Metadata } from "@grpc/grpc-js";
+import { giveBytes } from "../base/byte-pool.js";
 import type { Clock } from "../base/clock.js";
 import { assert, BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
@@ -91,6 +92,7 @@ export class PipeConnection {
     if (this.#ended || results.count === 0) return;
     const full = this.#unsentBytes >= limits.pipeReplyMaxBytes;
     this.#write(encodePipeResponse(batchId, full ? withoutValues(results) : results));
+    giveBytes(results.values);
     this.#throttle();
     this.#endIfAnswered();
   }
@@ -99,6 +101,8 @@ export class PipeConnection {
     this.#unsentBytes += frame.length;
     this.#writable = this.#call.write(frame, () => {
       this.#unsentBytes -= frame.length;
+      // grpc-js has put it into a buffer of its own.
+      giveBytes(frame);
     });
   }
 

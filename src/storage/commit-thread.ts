@@ -23,7 +23,7 @@ export interface CommitWorkerData {
   readonly state: Int32Array;
 }
 
-const ringBytes = 2 ** 20;
+const ringBytes = 8 * 2 ** 20;
 /** Larger batches are handed over, not copied. */
 const copiedMaxBytes = ringBytes / 8;
 
@@ -33,9 +33,9 @@ interface WaitingRequest {
 }
 
 /**
- * Writes in a thread of its own, so that the caller's loop never waits for an fsync. Requests go through a ring in shared memory; those that
- * queue up behind one fsync are written together with the next. Finished requests are counted in shared memory; a message is sent only when
- * none is under way, so a busy caller hears of many requests at once. HOT.
+ * Writes in a thread of its own, so that the caller's loop never waits for an fsync. Requests go through a ring in shared
+ * memory; those that queue up behind one fsync are written together with the next. Finished requests are counted in shared
+ * memory; a message is sent only when none is under way, so a busy caller hears of many requests at once. HOT.
  */
 export class CommitThread {
   readonly #queue: WorkerQueue<void>;

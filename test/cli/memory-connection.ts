@@ -7,12 +7,12 @@ import {
   kindOf,
   operationCondition,
   operationKind,
-  ResultBatchBuilder,
   resultStatus,
   valueOf,
   type OperationBatch,
   type ResultSink,
 } from "../../src/base/operation-batch.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import type { SessionId } from "../../src/base/ids.js";
 import type { Connection } from "../../src/client/connection.js";
 import { cutRange, evenRanges, rangeContains, type HashRange } from "../../src/ring/hash-range.js";

@@ -1,5 +1,6 @@
 import { BigMapError, type ErrorCode } from "../../src/base/errors.js";
-import { ResultBatchBuilder, keyOf, kindOf, type OperationBatch, type ResultSink } from "../../src/base/operation-batch.js";
+import { keyOf, kindOf, type OperationBatch, type ResultSink } from "../../src/base/operation-batch.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { MemoryConnection } from "../map-api/memory-connection.js";
 
 export interface HeldBatch {

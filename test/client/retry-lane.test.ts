@@ -1,7 +1,8 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ResultBatchBuilder, isUpdate, keyOf, operationKind, resultStatus, valueOf } from "../../src/base/operation-batch.js";
+import { isUpdate, keyOf, operationKind, resultStatus, valueOf } from "../../src/base/operation-batch.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { BigMapError } from "../../src/base/errors.js";
 import { openFixture, outcomesOf } from "./fixture.js";
 import { turn, type HeldBatch } from "./held-connection.js";

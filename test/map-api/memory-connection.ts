@@ -3,7 +3,6 @@ import { BigMapError } from "../../src/base/errors.js";
 import { isMapName, limits } from "../../src/base/limits.js";
 import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
 import {
-  ResultBatchBuilder,
   conditionOf,
   isUpdate,
   keyOf,
@@ -15,6 +14,7 @@ import {
   type OperationBatch,
   type ResultSink,
 } from "../../src/base/operation-batch.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import type { Connection } from "../../src/client/connection.js";
 import { evenRanges } from "../../src/ring/hash-range.js";
 import { Ring } from "../../src/ring/ring.js";

@@ -5,12 +5,12 @@ import {
   noErrors,
   operationCondition,
   operationKind,
-  OperationBatchBuilder,
-  ResultBatchBuilder,
   resultStatus,
   type OperationBatch,
   type ResultBatch,
 } from "../../src/base/operation-batch.js";
+import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 
 export const version = fc.oneof(fc.nat(), fc.maxSafeNat());
 export const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });

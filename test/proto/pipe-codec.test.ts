@@ -8,15 +8,15 @@ import {
   conditionOf,
   keyOf,
   kindOf,
-  OperationBatchBuilder,
   operationCondition,
   operationKind,
-  ResultBatchBuilder,
   resultStatus,
   valueOf,
   type OperationBatch,
   type ResultBatch,
 } from "../../src/base/operation-batch.js";
+import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { errorToWire } from "../../src/proto/error-codec.js";
 import { bigmap } from "../../src/proto/gen/bigmap.js";
 import { decodePipeRequest, encodePipeRequest } from "../../src/proto/pipe-request-codec.js";

@@ -4,14 +4,8 @@ import type { Clock } from "../../src/base/clock.js";
 import type { FaultPoints } from "../../src/base/fault-points.js";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
-import {
-  CollectingSink,
-  OperationBatchBuilder,
-  operationCondition,
-  operationKind,
-  resultStatus,
-  type OperationResult,
-} from "../../src/base/operation-batch.js";
+import { CollectingSink, operationCondition, operationKind, resultStatus, type OperationResult } from "../../src/base/operation-batch.js";
+import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
 import { BigMap } from "../../src/client/bigmap.js";
 import type { CanisterStatus } from "../../src/ring/topology.js";
 import { Node } from "../../src/server/node.js";

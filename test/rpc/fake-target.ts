@@ -4,13 +4,13 @@ import {
   kindOf,
   noErrors,
   operationKind,
-  ResultBatchBuilder,
   resultStatus,
   valueOf,
   type OperationBatch,
   type OperationTarget,
   type ResultSink,
 } from "../../src/base/operation-batch.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import type { SessionId } from "../../src/base/ids.js";
 
 export interface Submission {
