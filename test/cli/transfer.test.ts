@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { stillClock } from "./still-clock.js";
 import { formatCodecs } from "../../src/cli/transfer/formats.js";
 import { loadRows, type LoadOptions } from "../../src/cli/transfer/loader.js";
 import type { Entry, RowMapping } from "../../src/cli/transfer/row.js";
 import { fileFormats, formatOfPath, type FileFormat, type ReadRow } from "../../src/cli/transfer/row-stream.js";
+import type { Measurement } from "../../bench/driver/results.js";
+import { rowForms } from "../../bench/import-rows.js";
 import { BigMapError } from "../../src/base/errors.js";
 import { CommandLine } from "./command-line.js";
 
@@ -327,6 +332,29 @@ describe("import and export", () => {
       const line = new CommandLine();
       assert.equal((await line.run(["import", "cities", join(folder, "cities.csv"), "--key", "name", "--value", "people"])).exitCode, 0);
       assert.equal((await line.run(["get", "cities", "Rome"])).stdout, "3\n");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("bench:import", () => {
+  test("imports every form of rows into a real server, and nothing is missing", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
+    try {
+      const output = join(folder, "import.json");
+      const words = [fileURLToPath(new URL("../../bench/import.js", import.meta.url)), "--smoke", "--dir", folder, "--output", output];
+      await promisify(execFile)(process.execPath, words);
+      const { measurements } = JSON.parse(await readFile(output, "utf8")) as { measurements: Measurement[] };
+      assert.deepEqual(
+        measurements.map(({ workload, vary }) => [workload, vary?.value]),
+        rowForms.flatMap((form) => [
+          ["parse", form],
+          ["import", form],
+        ]),
+      );
+      assert.ok(measurements.every(({ operations, records, bytesPerSecond = 0 }) => operations === records && bytesPerSecond > 0));
+      assert.deepEqual(await readdir(folder), ["import.json"]);
     } finally {
       await rm(folder, { recursive: true });
     }
