@@ -1,9 +1,10 @@
 import { roundsOf } from "./cells.js";
 import { markdownTable } from "./markdown.js";
-import { loadTable, notCounted, subjectList, otherLoadsTable } from "./peers-tables.js";
+import { loadTable, notCounted, otherLoadsTable } from "./peers-tables.js";
 import { machineLine } from "./plot-style.js";
 import { resultsFolder } from "./read-results.js";
 import type { AllResults, SuiteResults } from "./results.js";
+import { settingsList } from "./settings-list.js";
 import { targets } from "./targets.js";
 import { figuresText, thresholdsText } from "./verdict-text.js";
 import { evaluateTargets, type Verdict } from "./verdicts.js";
@@ -41,8 +42,8 @@ function runLine({ about, measurements }: SuiteResults): string {
 // Each suite may have been run at another commit, or on another machine.
 function settingsPart({ peers, growth, micro }: AllResults): string {
   const parts = [
-    ...(peers === undefined ? [] : [`The run beside the peers (${machineLine(peers.about)}):\n\n${subjectList(peers)}`]),
-    ...(growth === undefined ? [] : [`The growth run (${machineLine(growth.about)}):\n\n${subjectList(growth)}`]),
+    ...(peers === undefined ? [] : [`The run beside the peers (${machineLine(peers.about)}):\n\n${settingsList(peers)}`]),
+    ...(growth === undefined ? [] : [`The growth run (${machineLine(growth.about)}):\n\n${settingsList(growth)}`]),
     ...(micro === undefined ? [] : [`The micro benchmarks: ${machineLine(micro.about)}.`]),
   ];
   return parts.length === 0 ? "" : `<details>\n<summary>Settings and versions</summary>\n\n${parts.join("\n\n")}\n\n</details>`;
