@@ -31,13 +31,45 @@ const mixes: Readonly<Record<RunWorkload, string>> = {
 
 export const runWorkloads = Object.keys(mixes) as RunWorkload[];
 
+/** What carries out the load, in this process or in another one; its CPU time counts as the client's. */
+export interface Loader {
+  /** `once`: which records, each once, where the plan deletes. */
+  run(plan: RunPlan, seed: number, signal: AbortSignal, once: OnceChooser | undefined): Promise<RunFigures>;
+  /** Writes `count` records, the i-th of which is `recordAt(i)`, by default i. */
+  load(count: number, signal: AbortSignal, recordAt?: (i: number) => number): Promise<RunFigures>;
+}
+
+/** Through a road in this process. */
+export class RoadLoader implements Loader {
+  readonly #road: BenchRoad;
+  readonly #records: Records;
+  readonly #log: RecordLog;
+
+  constructor(road: BenchRoad, records: Records, log: RecordLog) {
+    this.#road = road;
+    this.#records = records;
+    this.#log = log;
+  }
+
+  run(plan: RunPlan, seed: number, signal: AbortSignal, once: OnceChooser | undefined): Promise<RunFigures> {
+    const chooser = once === undefined ? {} : { chooseRecord: () => once.next() };
+    const options = { clock: systemClock, random: seededRandom(seed), records: this.#records, log: this.#log, signal };
+    return runLoad(this.#road, plan, { ...options, ...chooser });
+  }
+
+  load(count: number, signal: AbortSignal, recordAt: (i: number) => number = (i) => i): Promise<RunFigures> {
+    return preload(this.#road, this.#records, count, { signal, batchEntries: loadBatchEntries, recordAt });
+  }
+}
+
+const loadBatchEntries = 100;
+
 /** Something that answers, with records 0 up to `log.present` in it. */
 export interface Target {
   readonly subject: SubjectName;
-  readonly road: BenchRoad;
-  /** Whose CPU time and memory are the server's; none for what runs in this process. */
+  readonly loader: Loader;
+  /** Whose CPU time and memory are the server's; none where the store works in the loader's process. */
   readonly serverPids: readonly number[];
-  readonly records: Records;
   readonly log: RecordLog;
   /** Where the subject has another way to the same thing: see raw-rocksdb. */
   readonly adapt?: (plan: RunPlan) => RunPlan;
@@ -74,33 +106,33 @@ export function distributionOf(cell: Pick<Cell, "workload" | "distribution">): s
  * afterwards. Operations are entries, not batches; latencies are those of whole calls, from the call to its answer.
  */
 export async function measure(target: Target, cell: Cell, options: MeasureOptions): Promise<Measurement> {
-  const { records, log, serverPids } = target;
+  const { loader, log, serverPids } = target;
+  const { signal } = options;
   const once = cell.workload === "delete" ? new OnceChooser(log.present) : undefined;
-  const common = { clock: systemClock, records, log, signal: options.signal };
-  const chooser = once === undefined ? {} : { chooseRecord: () => once.next() };
-  const run = async (seconds: number, seed: number): Promise<RunFigures> =>
-    runLoad(target.road, planOf(target, cell, seconds * 1000), { ...common, ...chooser, random: seededRandom(seed) });
-  const seed = options.seed + options.round * 1000;
+  const seed = options.seed + options.round * seedsPerRound;
+  const run = (seconds: number, ofRun: number): Promise<RunFigures> =>
+    loader.run(planOf(target, cell, seconds * 1000), ofRun, signal, once);
   if (options.warmupSeconds > 0) await run(options.warmupSeconds, seed + 1);
   await machineIsQuiet(options.restSeconds * 1000);
   const cpuBefore = cpuSecondsOf(serverPids);
   const figures = await run(options.seconds, seed);
   const server = { cpuSeconds: cpuSecondsOf(serverPids) - cpuBefore, residentBytes: residentBytesOf(serverPids) };
-  if (once !== undefined)
-    await preload(target.road, records, once.taken, { ...options, batchEntries: 100, recordAt: (i) => once.recordAt(i) });
+  if (once !== undefined) await loader.load(once.taken, signal, (i) => once.recordAt(i));
   const where = { ...cell, distribution: distributionOf(cell), round: options.round };
   return measurementOf(target, options.vary === undefined ? where : { ...where, vary: options.vary }, figures, server);
 }
 
 /** Writes all records and measures that: batches of 100, 8 of them in flight. The first error ends it. */
-export async function measureLoad(target: Target, signal: AbortSignal): Promise<Measurement> {
-  const { records, log, serverPids } = target;
+export async function measureLoad(target: Target, valueBytes: number, signal: AbortSignal): Promise<Measurement> {
+  const { loader, log, serverPids } = target;
   const cpuBefore = cpuSecondsOf(serverPids);
-  const figures = await preload(target.road, records, log.initial, { signal, batchEntries: 100 });
+  const figures = await loader.load(log.initial, signal);
   const server = { cpuSeconds: cpuSecondsOf(serverPids) - cpuBefore, residentBytes: residentBytesOf(serverPids) };
-  const where = { workload: "load", distribution: "none", valueBytes: records.valueBytes, callers: batchesInFlight, round: 0 } as const;
+  const where = { workload: "load", distribution: "none", valueBytes, callers: batchesInFlight, round: 0 } as const;
   return measurementOf(target, where, figures, server);
 }
+
+const seedsPerRound = 1000;
 
 function planOf(target: Target, cell: Cell, durationMs: number): RunPlan {
   const mix: Mix = parseMix(mixes[cell.workload]);

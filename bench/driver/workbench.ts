@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -48,7 +48,7 @@ export class Workbench {
   async start(command: string, words: readonly string[], ready: RegExp, env: NodeJS.ProcessEnv = process.env): Promise<ServerProcess> {
     const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"], env, cwd: this.folder });
     this.#children.add(child);
-    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     void ended.then(() => this.#children.delete(child));
     const match = await outputOf(child, ready, command);
     const stop = async (): Promise<void> => {
@@ -60,9 +60,17 @@ export class Workbench {
     return { pid: child.pid ?? 0, ready: match, stop };
   }
 
+  /** Starts a program of ours that is spoken to by messages. */
+  fork(script: string, words: readonly string[]): ChildProcess {
+    const child = fork(script, words, { cwd: this.folder });
+    this.#children.add(child);
+    child.once("exit", () => this.#children.delete(child));
+    return child;
+  }
+
   async close(): Promise<void> {
     process.off("exit", this.#cleanUp);
-    const ends = [...this.#children].map((child) => once(child, "close"));
+    const ends = [...this.#children].map((child) => once(child, "exit"));
     this.#cleanUp();
     await Promise.all(ends);
     // A server that was being killed may have written once more.
@@ -114,6 +122,6 @@ function outputOf(child: ChildProcess, ready: RegExp, command: string): Promise<
       });
     }
     child.once("error", (error) => fail(`could not be started: ${error.message}`));
-    child.once("close", (code) => fail(`ended (${code}) before it was ready`));
+    child.once("exit", (code) => fail(`ended (${code}) before it was ready`));
   });
 }

@@ -1,7 +1,7 @@
 import { PipeRoad } from "../../src/cli/bench/pipe-road.js";
 import { startBigMapServer, type BigMapServer } from "../driver/bigmap-server.js";
 import { StockUnaryRoad } from "./stock-unary-road.js";
-import { everything, type SubjectKind, type SubjectOptions } from "./subject.js";
+import { everything, throughRoad, type SubjectKind, type SubjectOptions } from "./subject.js";
 
 const map = "peers";
 
@@ -25,7 +25,7 @@ export const bigmapSubject: SubjectKind = {
   async open(options) {
     const server = await serverOf(options);
     return {
-      road: new PipeRoad(server.client, map),
+      ...throughRoad(new PipeRoad(server.client, map), options),
       serverPids: [server.pid],
       settings: { ...serverSettings(options.memoryBytes), client: "BigMap.connect, defaults; keys utf8, values bytes" },
     };
@@ -40,7 +40,7 @@ export const bigmapUnarySubject: SubjectKind = {
   async open(options) {
     const server = await serverOf(options);
     return {
-      road: new StockUnaryRoad(server.address, map),
+      ...throughRoad(new StockUnaryRoad(server.address, map), options),
       serverPids: [server.pid],
       settings: { ...serverSettings(options.memoryBytes), client: "@grpc/grpc-js with @grpc/proto-loader, defaults, one channel" },
     };

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { BigMap } from "../../src/client/bigmap.js";
 import { PipeRoad } from "../../src/cli/bench/pipe-road.js";
-import type { SubjectKind } from "./subject.js";
+import { throughRoad, type SubjectKind } from "./subject.js";
 
 const program = fileURLToPath(new URL("./echo-server.js", import.meta.url));
 
@@ -12,7 +12,8 @@ export const echoSubject: SubjectKind = {
     "operation at once without storing. Read values are checked for their length only",
   store: undefined,
   supports: (workload) => workload !== "scan",
-  async open({ servers, bench, valueBytes }) {
+  async open(options) {
+    const { servers, bench, valueBytes } = options;
     const { client, pid } = await servers.get("echo-floor", async () => {
       const server = await bench.start(process.execPath, [program, String(valueBytes)], /echo floor on (\S+)/);
       const client = await BigMap.connect({ endpoints: [server.ready[1] as string] });
@@ -23,7 +24,7 @@ export const echoSubject: SubjectKind = {
       return { client, pid: server.pid, close };
     });
     return {
-      road: new PipeRoad(client, "floor"),
+      ...throughRoad(new PipeRoad(client, "floor"), options),
       serverPids: [pid],
       settings: { client: "BigMap.connect, defaults; keys utf8, values bytes", storage: "none" },
       adapt: (plan) => ({ ...plan, check: "lengths" }),

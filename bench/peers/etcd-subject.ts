@@ -1,7 +1,7 @@
 import { Etcd3, type IKeyValue, type IRequestOp } from "etcd3";
 import type { BenchRoad, Found } from "../../src/cli/bench/road.js";
 import { freePort, type Workbench } from "../driver/workbench.js";
-import { everything, type SubjectKind } from "./subject.js";
+import { everything, throughRoad, type SubjectKind } from "./subject.js";
 
 const quotaBytes = 8 * 2 ** 30;
 
@@ -80,10 +80,11 @@ export const etcdSubject: SubjectKind = {
   store: "etcd",
   needs: { program: "etcd", package: "etcd-server" },
   supports: everything,
-  async open({ servers, bench }) {
+  async open(options) {
+    const { servers, bench } = options;
     const server = await servers.get("etcd", () => startEtcd(bench));
     return {
-      road: new EtcdRoad(server.endpoint),
+      ...throughRoad(new EtcdRoad(server.endpoint), options),
       serverPids: [server.pid],
       settings: {
         members: 1,

@@ -56,7 +56,7 @@ function withServerVersions(about: About): About {
 
 function planText(cells: readonly PlannedCell[], { rounds, seconds, warmupSeconds, restSeconds }: RunSettings): string {
   const turns = cells.reduce((sum, { subjects }) => sum + subjects.length, 0) * rounds;
-  const least = (turns * (seconds + warmupSeconds + Math.min(restSeconds, 0.1))) / 60;
+  const least = (turns * (seconds + warmupSeconds + Math.min(restSeconds, 0.15))) / 60;
   return `${cells.length} cells, ${turns} measurements: about ${Math.ceil(least * 1.15)} minutes, and the loading`;
 }
 

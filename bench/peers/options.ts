@@ -37,7 +37,7 @@ export function peersCommand(): Command {
     .option("--rounds <n>", "turns of each subject in each cell", wholeNumber(1), 5)
     .option("--seconds <n>", "length of a measurement", seconds, 2)
     .option("--warmup <n>", "seconds before each measurement", seconds, 0.3)
-    .option("--rest <n>", "seconds to wait at most for the machine to come to rest before each measurement", seconds, 1)
+    .option("--rest <n>", "seconds to wait at most for the machine to come to rest before each measurement", seconds, 0.5)
     .option("--records <n>", "entries", wholeNumber(1), 1_000_000)
     .option("--memory <size>", "main memory of BigMap's server, and of raw RocksDB", sizeBytes, limits.memoryDefaultBytes)
     .option("--seed <n>", "decides which records are asked for", wholeNumber(0), 1)

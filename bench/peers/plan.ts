@@ -39,7 +39,7 @@ function withSubjects(cell: PlannedCell, chosen: readonly SubjectName[] | undefi
   return { ...cell, subjects };
 }
 
-/** Every target of issue 3's table, the callers' sweep of gets and puts, the mixes at both sizes; slow subjects where a target names them. */
+/** What the targets name, gets and puts from 1 to 1,024 callers, the mixes at both sizes. Slow subjects only where a target names them. */
 function defaultCells(): PlannedCell[] {
   const small = { valueBytes: 100 } as const;
   const large = { valueBytes: 1024 } as const;

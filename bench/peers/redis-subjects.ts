@@ -1,7 +1,7 @@
 import { IoredisRoad } from "./ioredis-road.js";
 import { NodeRedisRoad } from "./node-redis-road.js";
 import { startRedis, type Appendfsync, type RedisServer } from "./redis-server.js";
-import { everything, type SubjectKind, type SubjectOptions } from "./subject.js";
+import { everything, throughRoad, type SubjectKind, type SubjectOptions } from "./subject.js";
 
 const needs = { program: "redis-server", package: "redis-server" };
 
@@ -19,7 +19,7 @@ function throughIoredis(name: "redis-always" | "redis-everysec", appendfsync: Ap
     async open(options) {
       const server = await serverOf(options, appendfsync);
       return {
-        road: await IoredisRoad.connect(server.port, name),
+        ...throughRoad(await IoredisRoad.connect(server.port, name), options),
         serverPids: [server.pid],
         settings: {
           ...server.settings,
@@ -43,7 +43,7 @@ export const nodeRedisSubject: SubjectKind = {
   async open(options) {
     const server = await serverOf(options, "always");
     return {
-      road: await NodeRedisRoad.connect(server.port),
+      ...throughRoad(await NodeRedisRoad.connect(server.port), options),
       serverPids: [server.pid],
       settings: {
         ...server.settings,

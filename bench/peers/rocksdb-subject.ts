@@ -1,74 +1,64 @@
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { ChildProcess } from "node:child_process";
 import type { RunPlan } from "../../src/cli/bench/load-generator.js";
 import type { BenchKind } from "../../src/cli/bench/mix.js";
-import type { BenchRoad } from "../../src/cli/bench/road.js";
-import { openRocksEngine } from "../../src/storage/rocksdb-engine.js";
-import type { StorageEngine } from "../../src/storage/storage-engine.js";
-import { WriteBatch } from "../../src/storage/write-batch.js";
+import type { RunFigures } from "../../src/cli/bench/recorder.js";
+import type { Loader } from "../driver/measure.js";
+import type { Workbench } from "../driver/workbench.js";
+import type { HostAnswer, HostRequest, HostSettings } from "./rocksdb-host.js";
 import type { SubjectKind } from "./subject.js";
 
+const program = fileURLToPath(new URL("./rocksdb-host.js", import.meta.url));
 const batchesInFlight = 2;
-/** What a row costs in a batch beyond its key and value. */
-const rowOverheadBytes = 32;
-const firstKey = Buffer.alloc(1);
-const lastKey = Buffer.alloc(1, 0xff);
 
-/** Our storage engine by itself, in the driver's process. */
-class RocksRoad implements BenchRoad {
-  readonly name = "raw-rocksdb";
-  readonly #engine: StorageEngine;
+/** Hands the load to the process that RocksDB works in, which is a driver by itself. */
+export class RocksHost implements Loader {
+  readonly #child: ChildProcess;
 
-  constructor(engine: StorageEngine) {
-    this.#engine = engine;
+  private constructor(child: ChildProcess) {
+    this.#child = child;
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
-    return (await this.#engine.getMany([Buffer.from(key, "latin1")]))[0];
+  static async start(bench: Workbench, settings: Omit<HostSettings, "folder">): Promise<RocksHost> {
+    const child = bench.fork(program, [JSON.stringify({ ...settings, folder: bench.newFolder("rocksdb") })]);
+    await messageOf(child);
+    return new RocksHost(child);
   }
 
-  async has(key: string): Promise<boolean> {
-    return (await this.get(key)) !== undefined;
+  run(plan: RunPlan, seed: number): Promise<RunFigures> {
+    return this.#ask({ run: plan, seed });
   }
 
-  put(key: string, value: Uint8Array): Promise<void> {
-    return this.putMany([key], [value]);
+  load(count: number): Promise<RunFigures> {
+    return this.#ask({ load: count });
   }
 
-  /** The store itself does not tell whether there was a row. */
-  async delete(key: string): Promise<boolean> {
-    const batch = new WriteBatch();
-    batch.delete(Buffer.from(key, "latin1"));
-    await this.#engine.write(batch, "fsync");
-    return true;
+  async close(): Promise<void> {
+    // Not "close", which does not come after a disconnect from this side.
+    const ended = once(this.#child, "exit");
+    this.#child.disconnect();
+    await ended;
   }
 
-  getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#engine.getMany(keys.map((key) => Buffer.from(key, "latin1")));
+  async #ask(request: HostRequest): Promise<RunFigures> {
+    const answered = messageOf(this.#child);
+    this.#child.send(request);
+    const answer = (await answered) as HostAnswer;
+    if ("error" in answer) throw new Error(`raw-rocksdb: ${answer.error}`);
+    return answer.figures;
   }
+}
 
-  putMany(keys: readonly string[], values: readonly Uint8Array[]): Promise<void> {
-    const rowBytes = rowOverheadBytes + (values[0]?.length ?? 0) + (keys[0]?.length ?? 0);
-    const batch = new WriteBatch(keys.length * rowBytes);
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] as string;
-      const value = values[i] as Uint8Array;
-      const buffer = batch.reservePut(key.length, value.length);
-      buffer.write(key, batch.lastOffset, "latin1");
-      buffer.set(value, batch.lastOffset + key.length);
-    }
-    return this.#engine.write(batch, "fsync");
-  }
-
-  async scan(limit: number): Promise<number> {
-    const reader = this.#engine.openReader({ start: firstKey, end: lastKey });
-    try {
-      return (await reader.next({ maxRows: limit, maxBytes: Number.MAX_SAFE_INTEGER })).keys.length;
-    } finally {
-      reader.close();
-    }
-  }
-
-  /** The engine belongs to whoever opened it. */
-  async close(): Promise<void> {}
+function messageOf(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onEnd = (code: number | null): void => reject(new Error(`raw-rocksdb: its process ended (${code})`));
+    child.once("exit", onEnd);
+    child.once("message", (message) => {
+      child.off("exit", onEnd);
+      resolve(message);
+    });
+  });
 }
 
 const batchOf: Partial<Record<BenchKind, BenchKind>> = { get: "batch-get", put: "batch-put" };
@@ -89,19 +79,16 @@ export function asBatches(plan: RunPlan): RunPlan {
 export const rocksdbSubject: SubjectKind = {
   name: "raw-rocksdb",
   description:
-    "What the disk allows: RocksDB in the driver's own process, through the engine that BigMap stores with and its options, " +
+    "What the disk allows: RocksDB in a process with a driver of its own, through the engine that BigMap stores with and its options, " +
     "without network, canisters or versions. With N callers a put is a row in a batch of N that a worker thread writes with " +
     "one fsync, and a get is a key in a multi-get of N on a reader thread, two batches in flight (one with one caller); " +
     "latencies are a batch's, and all CPU time counts as the client's",
   store: "raw-rocksdb",
   supports: (workload) => ["get", "put", "batch-get-100", "batch-put-100", "scan"].includes(workload),
-  async open({ servers, bench, memoryBytes }) {
-    const { engine } = await servers.get("raw-rocksdb", async () => {
-      const engine = await openRocksEngine(bench.newFolder("rocksdb"), { memoryBytes });
-      return { engine, close: () => engine.close() };
-    });
+  async open({ servers, bench, memoryBytes, valueBytes, log }) {
+    const settings = { memoryBytes, valueBytes, records: log.initial };
     return {
-      road: new RocksRoad(engine),
+      loader: await servers.get("raw-rocksdb", () => RocksHost.start(bench, settings)),
       serverPids: [],
       settings: { durability: "fsync", memoryBytes, options: "src/storage/rocksdb-engine.ts", batchesInFlight },
       adapt: asBatches,

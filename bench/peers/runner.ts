@@ -50,6 +50,9 @@ export async function runPeers(
   return run;
 }
 
+/** YCSB D adds records; their keys are made before the run too. */
+const roomForInserts = 1.2;
+
 /** All that is measured with values of one size. */
 class SizeRun {
   readonly #run: PeersRun;
@@ -58,6 +61,7 @@ class SizeRun {
   readonly #say: (line: string) => void;
   readonly #signal: AbortSignal;
   readonly #targets = new Map<SubjectName, Target>();
+  readonly #logs = new Map<string, RecordLog>();
 
   constructor(run: PeersRun, settings: RunSettings, valueBytes: number, say: (line: string) => void, signal: AbortSignal) {
     this.#run = run;
@@ -71,12 +75,16 @@ class SizeRun {
     const bench = new Workbench(this.#settings.dir);
     const servers = new SharedServers();
     const opened: Subject[] = [];
+    const records = new Records(this.#valueBytes);
+    records.prepareKeys(Math.ceil(this.#settings.records * roomForInserts));
     try {
       for (const kind of kinds) {
-        const subject = await kind.open({ bench, servers, valueBytes: this.#valueBytes, memoryBytes: this.#settings.memoryBytes });
+        const log = this.#logOf(kind);
+        const { memoryBytes } = this.#settings;
+        const subject = await kind.open({ bench, servers, valueBytes: this.#valueBytes, memoryBytes, records, log });
         opened.push(subject);
         this.#run.subjects[kind.name] = { description: kind.description, settings: subject.settings };
-        this.#targets.set(kind.name, this.#targetOf(kind, subject));
+        this.#targets.set(kind.name, { subject: kind.name, log, ...subject });
       }
       await this.#load(kinds);
       for (let round = 1; round <= this.#settings.rounds; round++) {
@@ -84,29 +92,17 @@ class SizeRun {
         for (const cell of cells) await this.#measureCell(cell, round);
       }
     } finally {
-      await Promise.allSettled(opened.map(({ road }) => road.close()));
+      await Promise.allSettled(opened.map(async (subject) => subject.close?.()));
       await servers.close();
       await bench.close();
     }
   }
 
-  readonly #stores = new Map<string, { readonly records: Records; readonly log: RecordLog }>();
-
-  #targetOf(kind: SubjectKind, { road, serverPids, adapt }: Subject): Target {
-    const store = kind.store ?? kind.name;
-    const { records, log } = this.#stores.get(store) ?? { records: this.#recordsOfAll(), log: new RecordLog(this.#settings.records) };
-    this.#stores.set(store, { records, log });
-    return { subject: kind.name, road, serverPids, records, log, ...(adapt === undefined ? {} : { adapt }) };
-  }
-
-  #records: Records | undefined;
-
-  #recordsOfAll(): Records {
-    if (this.#records === undefined) {
-      this.#records = new Records(this.#valueBytes);
-      this.#records.prepareKeys(this.#settings.records);
-    }
-    return this.#records;
+  /** Subjects with one store have one log: what one of them inserts is there for the others. */
+  #logOf({ store, name }: SubjectKind): RecordLog {
+    const log = this.#logs.get(store ?? name) ?? new RecordLog(this.#settings.records);
+    this.#logs.set(store ?? name, log);
+    return log;
   }
 
   /** Each store once, through the first of its subjects. */
@@ -116,7 +112,7 @@ class SizeRun {
       const target = this.#targets.get(kind.name);
       if (kind.store === undefined || loaded.has(kind.store) || target === undefined) continue;
       loaded.add(kind.store);
-      const measurement = await measureLoad(target, this.#signal);
+      const measurement = await measureLoad(target, this.#valueBytes, this.#signal);
       this.#run.measurements.push(measurement);
       this.#say(`load ${kind.name}: ${perSecondText(measurement.operationsPerSecond)}`);
     }

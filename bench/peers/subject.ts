@@ -1,6 +1,8 @@
 import type { RunPlan } from "../../src/cli/bench/load-generator.js";
+import type { RecordLog } from "../../src/cli/bench/record-log.js";
+import type { Records } from "../../src/cli/bench/records.js";
 import type { BenchRoad } from "../../src/cli/bench/road.js";
-import type { RunWorkload } from "../driver/measure.js";
+import { RoadLoader, type Loader, type RunWorkload } from "../driver/measure.js";
 import type { Settings, SubjectName } from "../driver/results.js";
 import type { Workbench } from "../driver/workbench.js";
 
@@ -12,15 +14,24 @@ export interface SubjectOptions {
   readonly memoryBytes: number;
   /** Servers that more than one subject speaks to, by their name: the first who needs one starts it. */
   readonly servers: SharedServers;
+  readonly records: Records;
+  readonly log: RecordLog;
 }
 
 /** A store that is measured, behind one client. */
 export interface Subject {
-  readonly road: BenchRoad;
+  readonly loader: Loader;
   readonly serverPids: readonly number[];
   /** Everything that was set, in the words of what it was set on. */
   readonly settings: Settings;
   readonly adapt?: (plan: RunPlan) => RunPlan;
+  /** Closes the client; servers are closed after all clients. */
+  close?(): Promise<void>;
+}
+
+/** A subject that is spoken to from this process. */
+export function throughRoad(road: BenchRoad, { records, log }: SubjectOptions): Pick<Required<Subject>, "loader" | "close"> {
+  return { loader: new RoadLoader(road, records, log), close: () => road.close() };
 }
 
 export interface SubjectKind {

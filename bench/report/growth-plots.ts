@@ -11,6 +11,8 @@ interface Dimension {
   readonly fileName: string;
   readonly title: string;
   readonly axisTitle: string;
+  /** Where it is not that each caller waits for its answer. */
+  readonly load?: (callers: string) => string;
 }
 
 const dimensions: readonly Dimension[] = [
@@ -23,7 +25,13 @@ const dimensions: readonly Dimension[] = [
     axisTitle: "data, as a multiple of the memory budget",
   },
   { name: "splitting", fileName: "growth-splitting", title: "During continuous splitting", axisTitle: "splits" },
-  { name: "fill", fileName: "growth-fill", title: "While a fill runs in the background", axisTitle: "fill" },
+  {
+    name: "fill",
+    fileName: "growth-fill",
+    title: "Half load, while a fill runs in the background",
+    axisTitle: "fill",
+    load: (callers) => `half of the pace that ${callers} callers reach alone`,
+  },
 ];
 
 const panels = [
@@ -38,7 +46,6 @@ interface GrowthPoint {
   readonly subject: SubjectName;
   readonly workload: string;
   readonly value: number | string;
-  readonly label: string;
   readonly median: number;
   readonly min: number;
   readonly max: number;
@@ -56,17 +63,22 @@ export function growthPlots({ about, measurements }: SuiteResults): Plot[] {
       const y = { type: "quantitative", scale: { zero: true, domainMax }, title: axisTitle, axis: { labelExpr, tickCount: 6 } };
       return { width: 355, height: 250, ...(isCurve ? linePanel(points, dimension, y) : barPanel(points, dimension, y, format)) };
     });
-    const spec = { title: plotTitle(dimension.title, about, [conditionsOf(ofDimension)]), config: plotConfig, spacing: 36, hconcat };
+    const spec = {
+      title: plotTitle(dimension.title, about, [conditionsOf(ofDimension, dimension)]),
+      config: plotConfig,
+      spacing: 36,
+      hconcat,
+    };
     return [{ name: dimension.fileName, spec: spec as TopLevelSpec }];
   });
 }
 
-function conditionsOf(measurements: readonly Measurement[]): string {
+function conditionsOf(measurements: readonly Measurement[], dimension: Dimension): string {
   const list = (values: readonly string[]): string => distinct(values).join(" or ");
   const sizes = list(measurements.map(({ valueBytes }) => formatBytes(valueBytes)));
   const callers = list(measurements.map((one) => formatInteger(one.callers)));
   const distributions = list(measurements.map(({ distribution }) => distribution));
-  const load = `Values of ${sizes}, ${callers} callers, ${distributions} keys`;
+  const load = `Values of ${sizes}, ${dimension.load?.(callers) ?? `${callers} callers`}, ${distributions} keys`;
   return `${load} · median of ${roundsOf(measurements)} rounds, lowest to highest`;
 }
 
@@ -80,8 +92,7 @@ function pointsOf(measurements: readonly Measurement[], metric: MetricName): Gro
     const value = first?.vary?.value;
     if (first === undefined || spread === undefined || value === undefined) return [];
     const { median, min, max } = spread;
-    const label = typeof value === "number" ? formatCount(value).replace(" ", "") : value;
-    return [{ subject: first.subject, workload: workloadTitle(first.workload), value, label, median, min, max }];
+    return [{ subject: first.subject, workload: workloadTitle(first.workload), value, median, min, max }];
   });
 }
 
@@ -93,10 +104,20 @@ function linePanel(points: readonly GrowthPoint[], dimension: Dimension, y: obje
   const { color } = subjectScales(new Set(points.map(({ subject }) => subject)));
   const workload = { field: "workload", type: "nominal", sort: distinct(points.map((point) => point.workload)) };
   const colour = { field: "subject", type: "nominal", scale: color };
-  const labels = distinct([...points].sort((a, b) => Number(a.value) - Number(b.value)).map(({ label }) => label));
+  const x = {
+    field: "value",
+    type: "quantitative",
+    scale: { type: "log", nice: false, padding: 24 },
+    axis: {
+      title: dimension.axisTitle,
+      values: distinct(points.map(({ value }) => value)),
+      labelExpr: "format(datum.value, datum.value < 1e4 ? ',' : '.3~s')",
+      labelOverlap: false,
+    },
+  };
   return {
     data: { values: points.map((point) => ({ ...point, subject: subjectLabel(point.subject) })) },
-    encoding: { x: { field: "label", type: "ordinal", sort: labels, axis: { title: dimension.axisTitle, labelAngle: 0 } } },
+    encoding: { x },
     layer: [
       {
         mark: { type: "area", opacity: 0.16 },
@@ -113,20 +134,20 @@ function linePanel(points: readonly GrowthPoint[], dimension: Dimension, y: obje
 
 // Two conditions are no curve: bars side by side, ours in its colour, the quiet condition pale.
 function barPanel(points: readonly GrowthPoint[], dimension: Dimension, y: object, format: (value: number) => string): object {
-  const conditions = distinct(points.map(({ label }) => label));
+  const condition = (value: number | string): string => `${dimension.axisTitle}: ${value}`;
+  const conditions = distinct(points.map(({ value }) => value));
   const subjects = distinct(points.map(({ subject }) => subject));
   const groupOf = ({ subject, workload }: GrowthPoint): string =>
     subjects.length > 1 ? `${subjectLabel(subject)}: ${workload}` : workload;
   const place = {
     x: { field: "group", type: "nominal", sort: distinct(points.map(groupOf)), title: null, axis: { labelAngle: 0, labelFontSize: 11 } },
-    xOffset: { field: "condition", type: "nominal", sort: conditions, scale: { paddingInner: 0.15 } },
+    xOffset: { field: "condition", type: "nominal", sort: conditions.map(condition), scale: { paddingInner: 0.15 } },
   };
-  const condition = (label: string): string => `${dimension.axisTitle}: ${label}`;
   const fill = { field: "condition", type: "nominal", sort: conditions.map(condition), scale: { range: conditionColours } };
   const text = { type: "text", baseline: "bottom", dy: -4, fontSize: 10, color: "#222222" };
   return {
     data: {
-      values: points.map((point) => ({ ...point, group: groupOf(point), condition: condition(point.label), text: format(point.median) })),
+      values: points.map((point) => ({ ...point, group: groupOf(point), condition: condition(point.value), text: format(point.median) })),
     },
     layer: [
       { mark: "bar", encoding: { ...place, y: { ...y, field: "median" }, color: fill } },

@@ -1,7 +1,7 @@
 import { distinct, groupBy, isSound, ratioOfMetric, select, spreadOfMetric, type MetricName } from "./cells.js";
 import { formatBytes, formatCount, formatInteger, formatMicroseconds, formatRatio, threeDigits } from "./format.js";
 import { markdownTable } from "./markdown.js";
-import type { Measurement, Settings, SettingValue, SubjectName, SuiteResults, WorkloadName } from "./results.js";
+import type { Measurement, SubjectName, SuiteResults, WorkloadName } from "./results.js";
 import { subjectLabel, subjectOrder } from "./subjects.js";
 import { spreadText } from "./verdict-text.js";
 
@@ -132,29 +132,4 @@ export function notCounted({ measurements }: { readonly measurements: readonly M
     return `${name} (${rounds.length} rounds, ${sum("errors")} errors, ${sum("wrong")} wrong answers)`;
   });
   return names.length === 0 ? "" : `Not counted, because answers failed or were wrong: ${names.join("; ")}.`;
-}
-
-/** Versions, settings of the run, and every subject with its settings, or why it was left out. */
-export function subjectList({ about, settings, subjects }: SuiteResults): string {
-  const versions = Object.entries(about.versions).map(([name, version]) => `${name} ${version}`);
-  const driver =
-    about.driverMicroseconds === undefined ? [] : [`- Driver: ${threeDigits(about.driverMicroseconds)} µs of CPU an operation`];
-  const known = subjectOrder.flatMap((subject) => {
-    const record = subjects[subject];
-    if (record === undefined) return [];
-    if ("leftOut" in record) return [`- ${subjectLabel(subject)}: left out, ${record.leftOut}`];
-    return [`- ${subjectLabel(subject)}: ${record.description}${settingsText(record.settings, ".\n  Set: ")}`];
-  });
-  const disk = about.machine.disk === "" ? [] : [`- Disk: ${about.machine.disk}`];
-  const run = settingsText(settings, "");
-  return [`- Versions: ${versions.join(", ")}`, ...disk, ...driver, ...(run === "" ? [] : [`- The run: ${run}`]), ...known].join("\n");
-}
-
-function settingsText(settings: Settings, before: string): string {
-  const texts = Object.entries(settings).map(([name, value]) => `\`${name}=${valueText(value)}\``);
-  return texts.length === 0 ? "" : `${before}${texts.join(", ")}`;
-}
-
-function valueText(value: SettingValue): string {
-  return typeof value === "string" && value !== "" ? value : JSON.stringify(value);
 }

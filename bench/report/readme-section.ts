@@ -1,9 +1,10 @@
 import { roundsOf } from "./cells.js";
 import { markdownTable } from "./markdown.js";
-import { loadTable, notCounted, subjectList, otherLoadsTable } from "./peers-tables.js";
+import { loadTable, notCounted, otherLoadsTable } from "./peers-tables.js";
 import { machineLine } from "./plot-style.js";
 import { resultsFolder } from "./read-results.js";
 import type { AllResults, SuiteResults } from "./results.js";
+import { settingsList } from "./settings-list.js";
 import { targets } from "./targets.js";
 import { figuresText, thresholdsText } from "./verdict-text.js";
 import { evaluateTargets, type Verdict } from "./verdicts.js";
@@ -27,7 +28,7 @@ export function readmeSection(results: AllResults, plotNames: readonly string[])
     targetTable(verdicts),
     ...(peers === undefined ? [] : peersParts(peers)),
     ...plotParts(plotNames),
-    ...(peers === undefined ? [] : [`<details>\n<summary>Settings and versions</summary>\n\n${subjectList(peers)}\n</details>`]),
+    settingsPart(results),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -36,6 +37,16 @@ function runLine({ about, measurements }: SuiteResults): string {
   const how = `one driver, the same keys, values and callers, everything on one machine, in turn, ${roundsOf(measurements)} rounds`;
   const figures = "medians, in parentheses the lowest and the highest, ratios within a round";
   return `Measured side by side: ${how}; ${figures}.\nMachine: ${machineLine(about)}.`;
+}
+
+// Each suite may have been run at another commit, or on another machine.
+function settingsPart({ peers, growth, micro }: AllResults): string {
+  const parts = [
+    ...(peers === undefined ? [] : [`The run beside the peers (${machineLine(peers.about)}):\n\n${settingsList(peers)}`]),
+    ...(growth === undefined ? [] : [`The growth run (${machineLine(growth.about)}):\n\n${settingsList(growth)}`]),
+    ...(micro === undefined ? [] : [`The micro benchmarks: ${machineLine(micro.about)}.`]),
+  ];
+  return parts.length === 0 ? "" : `<details>\n<summary>Settings and versions</summary>\n\n${parts.join("\n\n")}\n\n</details>`;
 }
 
 function targetSummary(verdicts: readonly Verdict[]): string {

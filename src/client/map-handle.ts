@@ -140,10 +140,12 @@ export class MapHandle<K = string, V = Uint8Array> {
    * applied or refused by itself and has its own outcome; `write` is the atomic one. A later entry of one key wins.
    */
   putMany(entries: Iterable<readonly [K, V]>, options?: CallOptions): Promise<UpdateOutcome[]> {
-    return this.#whole(() => {
-      const updates = Array.from(iterable("entries", entries), ([key, value]) => this.#encode({ key, put: value }));
-      return this.#update(updates, this.#termsOf(options));
-    });
+    // Nothing here keeps the entries until the answer: they are copied when this returns, and an import sends gigabytes.
+    try {
+      return this.#update(this.#encodePuts(iterable("entries", entries)), this.#termsOf(options));
+    } catch (error) {
+      return Promise.reject(BigMapError.from(error));
+    }
   }
 
   /** Deletes the entries of any number of keys; each by itself, with its own outcome, as `putMany`. */
@@ -229,16 +231,30 @@ export class MapHandle<K = string, V = Uint8Array> {
     return new Promise((resolve, reject) => {
       const receiver = new OutcomesReceiver(updates.length, resolve);
       const settle = resolve as (outcomes: unknown) => void;
-      const asked = updates.map((update, place): Asked => ({ ...update, receiver, resolve: settle, reject, place }));
-      if (terms.atomic) return this.#coalescer.enqueueWhole(asked, terms);
-      asked.forEach(({ operation, key, value, ifVersion }, place) => {
+      if (terms.atomic) {
+        const asked = updates.map((update, place): Asked => ({ ...update, receiver, resolve: settle, reject, place }));
+        this.#coalescer.enqueueWhole(asked, terms);
+        return;
+      }
+      let place = 0;
+      for (const { operation, key, value, ifVersion } of updates) {
         try {
           this.#coalescer.enqueue(operation, key, value, ifVersion, receiver, settle, reject, place, terms);
         } catch (error) {
           receiver.settle(place, { ok: false, error: BigMapError.from(error) });
         }
-      });
+        place++;
+      }
     });
+  }
+
+  #encodePuts(entries: Iterable<readonly [K, V]>): EncodedUpdate[] {
+    const updates: EncodedUpdate[] = [];
+    for (const [key, value] of entries) {
+      const encodedKey = encodeKey(this.#key, key);
+      updates.push({ operation: operationKind.put, key: encodedKey, value: encodeValue(this.#value, value), ifVersion: 0 });
+    }
+    return updates;
   }
 
   #encode(update: Update<K, V>): EncodedUpdate {

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { stillClock } from "./still-clock.js";
 import { formatCodecs } from "../../src/cli/transfer/formats.js";
 import { loadRows, type LoadOptions } from "../../src/cli/transfer/loader.js";
 import type { Entry, RowMapping } from "../../src/cli/transfer/row.js";
 import { fileFormats, formatOfPath, type FileFormat, type ReadRow } from "../../src/cli/transfer/row-stream.js";
+import type { Measurement } from "../../bench/driver/results.js";
+import { rowForms, valueBytes, writeRows } from "../../bench/import-rows.js";
 import { BigMapError } from "../../src/base/errors.js";
 import { CommandLine } from "./command-line.js";
 
@@ -32,7 +37,7 @@ async function readBack(format: FileFormat, text: string, chunkBytes: number, ma
     bytes.subarray(i * chunkBytes, (i + 1) * chunkBytes),
   );
   const rows: ReadRow[] = [];
-  for await (const row of formatCodecs[format].read(Readable.from(chunks, { objectMode: false }), mapping)) rows.push(row);
+  for await (const some of formatCodecs[format].read(Readable.from(chunks, { objectMode: false }), mapping)) rows.push(...some);
   return rows;
 }
 
@@ -58,6 +63,51 @@ describe("file formats", () => {
       );
     });
   }
+
+  test("a row is read as JSON says, in whatever form it is written", async () => {
+    const json = (text: string): fc.Arbitrary<string> =>
+      fc.constantFrom(
+        JSON.stringify(text),
+        JSON.stringify(text).replace(/[a-z]/g, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`),
+      );
+    const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("\ud800", "é", "a\u2028b", "__proto__"));
+    const member = (name: string): fc.Arbitrary<string> =>
+      fc
+        .tuple(text.chain(json), fc.constantFrom("", "", " ", "\t"), fc.constantFrom("", "", " "))
+        .map(([value, before, after]) => `${before}"${name}"${after}:${before}${value}${after}`);
+    const members = fc
+      .tuple(member("key"), member("value"), fc.constantFrom("", "", ',"encoding":""', ',"key":"again"', ',"value":7'), fc.boolean())
+      .map(([key, value, more, valueFirst]) => (valueFirst ? `{${value},${key}${more}}` : `{${key},${value}${more}}`));
+    const line = fc
+      .tuple(members, fc.constantFrom("", "", " ", "\u00a0", "\ufeff"), fc.constantFrom("\n", "\r\n"))
+      .map(([row, blank, end]) => blank + row + blank + end);
+    const wanted = (written: string): string[] => {
+      const { key, value } = JSON.parse(written.trim()) as { key: string; value: unknown };
+      return [key, typeof value === "string" ? value : JSON.stringify(value)].map((part) => Buffer.from(part).toString("hex"));
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { minLength: 1, maxLength: 8 }), fc.integer({ min: 1, max: 200 }), async (lines, chunkBytes) => {
+        const rows = await readBack("ndjson", lines.join(""), chunkBytes);
+        const read = rows.map(({ entry }) => entry && [entry.key, entry.value].map((bytes) => Buffer.from(bytes).toString("hex")));
+        assert.deepEqual(read, lines.map(wanted));
+      }),
+      { seed: 22, numRuns: 300 },
+    );
+  });
+
+  test("bytes that are no UTF-8 are read as U+FFFD", async () => {
+    const line = Buffer.concat([Buffer.from('{"key":"k","value":"'), Buffer.from([0x61, 0xff, 0xe2, 0x82]), Buffer.from('"}\n')]);
+    for (const mapping of [plain, { ...plain, wholeRow: true }]) {
+      const rows: ReadRow[] = [];
+      for await (const some of formatCodecs.ndjson.read(Readable.from([line, Buffer.from('{"key":"é","value":"ü"}')]), mapping))
+        rows.push(...some);
+      const values = rows.map(({ entry }) => entry && Buffer.from(entry.value).toString());
+      assert.deepEqual(
+        values,
+        mapping.wholeRow ? ['{"key":"k","value":"a\uFFFD\uFFFD"}', '{"key":"é","value":"ü"}'] : ["a\uFFFD\uFFFD", "ü"],
+      );
+    }
+  });
 
   test("JSON objects stand in an NDJSON export as objects, where that loses no byte", () => {
     const line = (value: string): string => formatCodecs.ndjson.line({ key: Buffer.from("k"), value: Buffer.from(value) });
@@ -162,8 +212,8 @@ describe("loading", () => {
     entry: { key: Buffer.from(key), value: Buffer.from(value) },
     error: undefined,
   });
-  async function* from(rows: Iterable<ReadRow>): AsyncIterable<ReadRow> {
-    yield* rows;
+  async function* from(rows: readonly ReadRow[]): AsyncIterable<readonly ReadRow[]> {
+    yield rows;
   }
 
   test("no more than a bounded number of entries is in flight", async () => {
@@ -282,6 +332,51 @@ describe("import and export", () => {
       const line = new CommandLine();
       assert.equal((await line.run(["import", "cities", join(folder, "cities.csv"), "--key", "name", "--value", "people"])).exitCode, 0);
       assert.equal((await line.run(["get", "cities", "Rome"])).stdout, "3\n");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("bench:import", () => {
+  test("writes rows of 1 KiB values in every form", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
+    try {
+      for (const form of rowForms) {
+        const file = join(folder, form);
+        await writeRows(file, form, 20);
+        const rows = await readBack("ndjson", await readFile(file, "utf8"), 999, {
+          ...plain,
+          keyField: form === "whole" ? "id" : undefined,
+        });
+        assert.deepEqual(
+          rows.map(({ entry }) => entry?.value.length),
+          rows.map(() => valueBytes),
+        );
+        assert.equal(new Set(texts(rows).map(([key]) => key)).size, 20);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("imports into a real server, and leaves nothing behind", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
+    try {
+      const output = join(folder, "import.json");
+      const program = fileURLToPath(new URL("../../bench/import.js", import.meta.url));
+      const words = [program, "--smoke", "--rows", "whole", "--dir", folder, "--output", output];
+      await promisify(execFile)(process.execPath, words);
+      const { measurements } = JSON.parse(await readFile(output, "utf8")) as { measurements: Measurement[] };
+      assert.deepEqual(
+        measurements.map(({ workload, vary }) => [workload, vary?.value]),
+        [
+          ["parse", "whole"],
+          ["import", "whole"],
+        ],
+      );
+      assert.ok(measurements.every(({ operations, records, bytesPerSecond = 0 }) => operations === records && bytesPerSecond > 0));
+      assert.deepEqual(await readdir(folder), ["import.json"]);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -15,7 +15,7 @@ export interface BenchRoad {
   getMany(keys: readonly string[]): Promise<readonly Found[]>;
   /** Writes `values[i]` under `keys[i]`; rejects if one of them fails. */
   putMany(keys: readonly string[], values: readonly Uint8Array[]): Promise<unknown>;
-  /** Reads up to `limit` entries with their values from the beginning of the ring, or where this store begins, and resolves to their number. */
+  /** Reads up to `limit` entries with their values, from where the ring or this store begins; resolves to their number. */
   scan(limit: number): Promise<number>;
   close(): Promise<void>;
 }

@@ -20,7 +20,7 @@ export function delimitedLine(entry: Entry, delimiter: string): string {
 
 /** Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header is an error of that row. */
 export function delimitedReader(delimiter: string): RowReader {
-  return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<ReadRow> {
+  return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<readonly ReadRow[]> {
     const skipped: ReadRow[] = [];
     const parser = parse({
       delimiter,
@@ -40,19 +40,20 @@ export function delimitedReader(delimiter: string): RowReader {
     try {
       for await (const { record, info } of parser as AsyncIterable<{ record: Row; info: Info }>) {
         // The parser is ahead of this loop: a bad row waits for its turn, so that rows come in the order of their lines.
-        while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield skipped.shift() as ReadRow;
-        yield readRecord(record, info.lines, mapping);
+        while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield [skipped.shift() as ReadRow];
+        yield [readRecord(record, info.lines, mapping)];
       }
     } catch (error) {
       throw rowError(error as Error);
     }
-    yield* skipped;
+    yield skipped;
   };
 }
 
 function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadRow {
   try {
-    return { lineNumber, entry: entryOfRow(record, JSON.stringify(record), mapping), error: undefined };
+    const source = { text: JSON.stringify(record), bytes: undefined, start: 0, end: 0 };
+    return { lineNumber, entry: entryOfRow(record, source, mapping), error: undefined };
   } catch (error) {
     return { lineNumber, entry: undefined, error: BigMapError.from(error) };
   }

@@ -1,3 +1,4 @@
+import { asBuffer } from "../../base/bytes.js";
 import type { Clock } from "../../base/clock.js";
 import { BigMapError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
@@ -35,20 +36,49 @@ const batchesInFlight = 16;
  * so that the last row of a key wins. Errors: the first bad row's with its line number, unless `skipBad`; whatever
  * the writer rejects with.
  */
-export async function loadRows(rows: AsyncIterable<ReadRow>, write: EntryWriter, options: LoadOptions): Promise<LoadSummary> {
+export async function loadRows(rows: AsyncIterable<readonly ReadRow[]>, write: EntryWriter, options: LoadOptions): Promise<LoadSummary> {
   const loader = new Loader(write, options);
-  for await (const row of rows) {
+  for await (const some of rows) {
     options.signal.throwIfAborted();
-    await loader.take(row);
+    for (const row of some) {
+      const wait = loader.take(row);
+      if (wait === undefined) continue;
+      await wait;
+      options.signal.throwIfAborted();
+    }
   }
   return loader.finish();
 }
 
-interface NumberedEntry {
-  readonly lineNumber: number;
-  readonly entry: Entry;
-  /** The key as a string, one character a byte. */
-  readonly name: string;
+/** Entries that are written together, as columns. */
+class Batch {
+  readonly lineNumbers: number[] = [];
+  /** The keys as strings, one character a byte. */
+  readonly names: string[] = [];
+  /** Of key and value together. */
+  readonly sizes: number[] = [];
+  sizeBytes = 0;
+  #entries: Entry[] = [];
+
+  get count(): number {
+    return this.#entries.length;
+  }
+
+  add(lineNumber: number, name: string, entry: Entry): void {
+    const sizeBytes = entry.key.length + entry.value.length;
+    this.lineNumbers.push(lineNumber);
+    this.names.push(name);
+    this.sizes.push(sizeBytes);
+    this.sizeBytes += sizeBytes;
+    this.#entries.push(entry);
+  }
+
+  /** Hands the entries over: while they are under way nobody but the writer keeps them, nor the input that they are slices of. */
+  takeEntries(): readonly Entry[] {
+    const entries = this.#entries;
+    this.#entries = [];
+    return entries;
+  }
 }
 
 class Loader {
@@ -57,8 +87,7 @@ class Loader {
   readonly #startedMs: number;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #busyKeys = new Set<string>();
-  #batch: NumberedEntry[] = [];
-  #batchBytes = 0;
+  #batch = new Batch();
   #entries = 0;
   #bytes = 0;
   #badRows = 0;
@@ -70,22 +99,14 @@ class Loader {
     this.#startedMs = options.clock.monotonicMs();
   }
 
-  async take(row: ReadRow): Promise<void> {
-    if (row.entry === undefined) {
-      await this.#takeBad(row);
-      return;
-    }
-    const wrongSize = sizeError(row.entry);
-    if (wrongSize !== undefined) {
-      await this.#takeBad({ lineNumber: row.lineNumber, entry: undefined, error: wrongSize });
-      return;
-    }
-    const name = Buffer.from(row.entry.key).toString("latin1");
-    if (this.#busyKeys.has(name)) await this.#drain();
-    this.#busyKeys.add(name);
-    this.#batch.push({ lineNumber: row.lineNumber, entry: row.entry, name });
-    this.#batchBytes += row.entry.key.length + row.entry.value.length;
-    if (this.#batch.length >= batchMaxEntries || this.#batchBytes >= batchMaxBytes) await this.#send();
+  /** Takes the row at once; where it returns a promise, the next row waits for that. */
+  take({ lineNumber, entry, error }: ReadRow): Promise<void> | undefined {
+    if (entry === undefined) return this.#takeBad(lineNumber, error);
+    const wrongSize = sizeError(entry);
+    if (wrongSize !== undefined) return this.#takeBad(lineNumber, wrongSize);
+    const name = asBuffer(entry.key).toString("latin1");
+    if (this.#busyKeys.has(name)) return this.#takeAfterForerunner(lineNumber, name, entry);
+    return this.#add(lineNumber, name, entry);
   }
 
   async finish(): Promise<LoadSummary> {
@@ -93,50 +114,65 @@ class Loader {
     return this.#summary();
   }
 
-  async #takeBad(row: ReadRow): Promise<void> {
+  async #takeAfterForerunner(lineNumber: number, name: string, entry: Entry): Promise<void> {
+    await this.#drain();
+    await this.#add(lineNumber, name, entry);
+  }
+
+  async #takeBad(lineNumber: number, error = new BigMapError("INVALID_ARGUMENT", "The row is bad")): Promise<void> {
     if (!this.#options.skipBad) {
       // What stands before the bad row is written, so that "stopped at line n" tells exactly what is there.
       await this.#drain();
-      throw atLine(row.lineNumber, row.error ?? new BigMapError("INVALID_ARGUMENT", "The row is bad"));
+      throw atLine(lineNumber, error);
     }
     this.#badRows++;
-    this.#options.onBadRow(row);
+    this.#options.onBadRow({ lineNumber, entry: undefined, error });
   }
 
-  async #send(): Promise<void> {
-    if (this.#batch.length === 0) return;
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    const sent = this.#writeBatch(batch).catch((error: unknown) => {
-      this.#failure ??= error as Error;
-    });
-    this.#inFlight.add(sent);
-    void sent.then(() => this.#inFlight.delete(sent));
+  #add(lineNumber: number, name: string, entry: Entry): Promise<void> | undefined {
+    this.#busyKeys.add(name);
+    this.#batch.add(lineNumber, name, entry);
+    return this.#batch.count >= batchMaxEntries || this.#batch.sizeBytes >= batchMaxBytes ? this.#sendAndWait() : undefined;
+  }
+
+  /** Resolves when there is room for one more batch. */
+  async #sendAndWait(): Promise<void> {
+    this.#send();
     if (this.#inFlight.size >= batchesInFlight) await Promise.race(this.#inFlight);
     this.#throwFailure();
   }
 
   async #drain(): Promise<void> {
-    await this.#send();
+    this.#send();
     await Promise.all(this.#inFlight);
     this.#throwFailure();
   }
 
-  async #writeBatch(batch: readonly NumberedEntry[]): Promise<void> {
-    const results = await this.#write(batch.map((each) => each.entry));
-    batch.forEach((each, i) => this.#settle(each, results[i]));
-    this.#options.onProgress(this.#summary());
+  #send(): void {
+    const batch = this.#batch;
+    if (batch.count === 0) return;
+    this.#batch = new Batch();
+    const written = this.#write(batch.takeEntries())
+      .then((results) => this.#settle(batch, results))
+      .catch((error: unknown) => {
+        this.#failure ??= error as Error;
+      });
+    this.#inFlight.add(written);
+    void written.then(() => this.#inFlight.delete(written));
   }
 
-  #settle(each: NumberedEntry, error: BigMapError | undefined): void {
-    this.#busyKeys.delete(each.name);
-    if (error === undefined) {
-      this.#entries++;
-      this.#bytes += each.entry.key.length + each.entry.value.length;
-    } else {
-      this.#failure ??= atLine(each.lineNumber, error);
+  #settle({ lineNumbers, names, sizes }: Batch, results: readonly (BigMapError | undefined)[]): void {
+    for (let i = 0; i < names.length; i++) {
+      this.#busyKeys.delete(names[i] as string);
+      const error = results[i];
+      if (error === undefined) {
+        this.#entries++;
+        this.#bytes += sizes[i] as number;
+      } else {
+        this.#failure ??= atLine(lineNumbers[i] as number, error);
+      }
     }
+    this.#options.onProgress(this.#summary());
   }
 
   #summary(): LoadSummary {

@@ -1,20 +1,22 @@
-import { StringDecoder } from "node:string_decoder";
+/** Newline-delimited JSON, one row a line. HOT: `RowParser`. */
+import { isAscii, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { BigMapError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
+import { lineBlocks } from "./line-blocks.js";
 import { entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
 import type { ReadRow } from "./row-stream.js";
 
 /** A longer line cannot be an entry: JSON writes a byte with at most 6 characters, and both limits are in bytes. */
-const lineMaxChars = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
+const lineMaxBytes = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
+const newline = 0x0a;
 
 /** Rows of newline-delimited JSON; empty lines are passed over. Errors: INVALID_ARGUMENT where a line has no end. */
-export async function* readNdjson(input: Readable, mapping: RowMapping): AsyncIterable<ReadRow> {
-  let lineNumber = 0;
-  for await (const line of lines(input)) {
-    lineNumber++;
-    const text = (lineNumber === 1 ? line.replace(/^\uFEFF/, "") : line).trim();
-    if (text !== "") yield readLine(text, lineNumber, mapping);
+export async function* readNdjson(input: Readable, mapping: RowMapping): AsyncIterable<readonly ReadRow[]> {
+  const parser = new RowParser(mapping);
+  for await (const block of lineBlocks(input, lineMaxBytes)) {
+    const rows = parser.rowsOf(block);
+    if (rows.length > 0) yield rows;
   }
 }
 
@@ -23,12 +25,53 @@ export function ndjsonLine(entry: Entry): string {
   return `${JSON.stringify(rowOfEntry(entry, true))}\n`;
 }
 
-function readLine(text: string, lineNumber: number, mapping: RowMapping): ReadRow {
-  try {
-    return { lineNumber, entry: entryOfRow(parseObject(text), text, mapping), error: undefined };
-  } catch (error) {
-    return { lineNumber, entry: undefined, error: BigMapError.from(error) };
+class RowParser {
+  readonly #mapping: RowMapping;
+  #lineNumber = 0;
+
+  constructor(mapping: RowMapping) {
+    this.#mapping = mapping;
   }
+
+  /** The rows of whole lines. Keys and values may be slices of the block. */
+  rowsOf(block: Buffer): ReadRow[] {
+    const rows: ReadRow[] = [];
+    const ascii = isAscii(block);
+    // Where the block is no UTF-8, what is stored is the text with U+FFFD for the bad bytes, not the bytes.
+    const exact = ascii || isUtf8(block);
+    for (let start = 0; start < block.length;) {
+      const found = block.indexOf(newline, start);
+      const end = found < 0 ? block.length : found;
+      this.#lineNumber++;
+      const row = this.#rowAt(block, start, end, ascii, exact);
+      if (row !== undefined) rows.push(row);
+      start = end + 1;
+    }
+    return rows;
+  }
+
+  #rowAt(block: Buffer, lineStart: number, lineEnd: number, ascii: boolean, exact: boolean): ReadRow | undefined {
+    let start = lineStart;
+    let end = lineEnd;
+    while (start < end && isBlank(block[start] as number)) start++;
+    while (start < end && isBlank(block[end - 1] as number)) end--;
+    const line = block.toString(ascii ? "latin1" : "utf8", start, end);
+    // Blanks that are not ASCII, and a byte order mark.
+    const text = ascii ? line : line.trim();
+    if (text === "") return undefined;
+    const lineNumber = this.#lineNumber;
+    const bytes = exact && text.length === line.length ? block : undefined;
+    try {
+      return { lineNumber, entry: entryOfRow(parseObject(text), { text, bytes, start, end }, this.#mapping), error: undefined };
+    } catch (error) {
+      return { lineNumber, entry: undefined, error: BigMapError.from(error) };
+    }
+  }
+}
+
+/** What String.trim takes away, as far as it is ASCII. */
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 function parseObject(text: string): Row {
@@ -45,21 +88,4 @@ function parseObject(text: string): Row {
     throw new BigMapError("INVALID_ARGUMENT", "The line is not a JSON object", { hint: 'Write one object a line: {"key": "...", ...}.' });
   }
   return row as Row;
-}
-
-async function* lines(input: Readable): AsyncIterable<string> {
-  const decoder = new StringDecoder("utf8");
-  let rest = "";
-  for await (const chunk of input as AsyncIterable<Buffer | string>) {
-    const parts = (rest + (typeof chunk === "string" ? chunk : decoder.write(chunk))).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts;
-    if (rest.length > lineMaxChars) {
-      throw new BigMapError("INVALID_ARGUMENT", `A line has more than ${lineMaxChars} characters`, {
-        hint: "The input is not newline-delimited JSON; name its format with --format.",
-      });
-    }
-  }
-  rest += decoder.end();
-  if (rest !== "") yield rest;
 }

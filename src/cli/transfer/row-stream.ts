@@ -5,6 +5,9 @@ import type { Entry, RowMapping } from "./row.js";
 export const fileFormats = ["ndjson", "csv", "tsv"] as const;
 export type FileFormat = (typeof fileFormats)[number];
 
+/** How much of a file is read at a time: every read is a trip to another thread. */
+export const fileReadBytes = 256 * 1024;
+
 /** One row of the input: an entry, or why it is none. */
 export interface ReadRow {
   /** From 1, as editors count. */
@@ -13,8 +16,8 @@ export interface ReadRow {
   readonly error: BigMapError | undefined;
 }
 
-/** Reads rows without holding more of the input than one row and one chunk. */
-export type RowReader = (input: Readable, mapping: RowMapping) => AsyncIterable<ReadRow>;
+/** Reads rows, several at a time, without holding more of the input than one row and one chunk. */
+export type RowReader = (input: Readable, mapping: RowMapping) => AsyncIterable<readonly ReadRow[]>;
 
 /** The format of a file by the end of its name; undefined where it says nothing. */
 export function formatOfPath(path: string): FileFormat | undefined {

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { limits } from "../../base/limits.js";
 import type { BenchResult } from "../bench/bench-run.js";
-import { formatMix, parseMix, ycsbWorkloads, type Mix, type YcsbWorkload } from "../bench/mix.js";
+import { benchKinds, formatMix, parseMix, ycsbWorkloads, type Mix, type YcsbWorkload } from "../bench/mix.js";
 import { comparisonLines, runLines, settingsLines } from "../bench/report.js";
 import type { RoadName } from "../bench/road.js";
 import type { BenchSettings } from "../bench/settings.js";
@@ -44,10 +44,7 @@ export function benchVerb(context: VerbContext): Command {
     .option("--callers <n>", "operations in flight", wholeNumber(1), 256)
     .option("--value-bytes <n>", "size of a value, at most 1MiB", valueSize, 100)
     .addOption(
-      new Option(
-        "--mix <mix>",
-        "operations and their shares: get, has, put, delete, insert, rmw, scan (default: get=0.95,put=0.05)",
-      ).argParser(parseMix),
+      new Option("--mix <mix>", `operations and their shares: ${benchKinds.join(", ")} (default: get=0.95,put=0.05)`).argParser(parseMix),
     )
     .addOption(new Option("--workload <letter>", `YCSB core workload: ${workloadsText()}`).argParser(oneOf(workloadNames)).conflicts("mix"))
     .addOption(
@@ -66,7 +63,8 @@ export function benchVerb(context: VerbContext): Command {
     .addHelpText(
       "after",
       `
-zipfian is YCSB's scrambled zipfian with constant 0.99 (Gray et al., SIGMOD 1994).
+zipfian is YCSB's scrambled zipfian with constant 0.99 (Gray et al., SIGMOD 1994). A scan and the batches touch 100 entries
+and count as so many operations; their latencies are those of the whole call.
 
 Examples:
   bigmap bench

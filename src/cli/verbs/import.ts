@@ -12,7 +12,7 @@ import { countedBytes } from "../transfer/counted-bytes.js";
 import { formatCodecs } from "../transfer/formats.js";
 import { loadRows, type EntryWriter, type LoadSummary } from "../transfer/loader.js";
 import { startProgress } from "../transfer/progress.js";
-import { fileFormats, formatOfPath, type FileFormat } from "../transfer/row-stream.js";
+import { fileFormats, fileReadBytes, formatOfPath, type FileFormat } from "../transfer/row-stream.js";
 import { summaryText } from "../transfer/summary.js";
 import type { VerbContext } from "../verb-context.js";
 
@@ -102,7 +102,7 @@ async function openSource(context: VerbContext, file: string | undefined): Promi
   try {
     const found = await stat(file);
     if (found.isDirectory()) throw new BigMapError("INVALID_ARGUMENT", `${file} is a folder`);
-    return { stream: createReadStream(file), sizeBytes: found.isFile() ? found.size : undefined };
+    return { stream: createReadStream(file, { highWaterMark: fileReadBytes }), sizeBytes: found.isFile() ? found.size : undefined };
   } catch (error) {
     if (error instanceof BigMapError) throw error;
     throw new BigMapError("INVALID_ARGUMENT", `Cannot read ${file}: ${(error as Error).message}`, { cause: error });
@@ -110,8 +110,8 @@ async function openSource(context: VerbContext, file: string | undefined): Promi
 }
 
 function writerOf(handle: MapHandle<Uint8Array>): EntryWriter {
-  return async (entries) => {
-    const outcomes = await handle.putMany(entries.map(({ key, value }) => [key, value] as const));
-    return outcomes.map((outcome) => (outcome.ok ? undefined : outcome.error));
+  return (entries) => {
+    const written = handle.putMany(entries.map(({ key, value }) => [key, value] as const));
+    return written.then((outcomes) => outcomes.map((outcome) => (outcome.ok ? undefined : outcome.error)));
   };
 }
