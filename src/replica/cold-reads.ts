@@ -61,6 +61,11 @@ export class ColdReads {
     return this.#underWay;
   }
 
+  /** No read is under way. */
+  get isIdle(): boolean {
+    return this.#sent.size === 0;
+  }
+
   add(execution: BatchExecution, index: number, hosted: HostedCanister, high: number, low: number): void {
     const batch = (this.#open ??= new ColdBatch());
     const { keys, keyOffsets } = execution.batch;

@@ -21,14 +21,14 @@ import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import { MapMaker } from "./map-maker.js";
 import type { MapRoutes, RouteTable } from "./map-routes.js";
-import { allIndexes, faultOf, operationBytes, tokenAt } from "./operation-checks.js";
+import { allIndexes, faultOf, operationBytes, placeOf, tokenAt } from "./operation-checks.js";
 import { PendingKey, tokenNumber, type PendingKeys } from "./pending-keys.js";
 import { moved, owns, refuseBatch, refusedForFault, stopped } from "./refusals.js";
 import { UpdateGroup } from "./update-group.js";
 import type { UpdatePipeline } from "./update-pipeline.js";
 
 /** A group of this size goes on its way at once: half of the callers of a busy client. */
-const groupTargetOperations = Number(process.env.GT ?? 128);
+const groupTargetOperations = 128;
 
 /** Carries out operations whose keys belong to other replicas. */
 export interface Forwarder {
@@ -90,6 +90,7 @@ export class Dispatcher implements OperationTarget {
     else for (const index of indexes) this.#dispatchOne(execution, index, routes);
     this.#forwardGathered(execution);
     execution.flush();
+    this.#sendIfIdle();
   }
 
   #dispatchOne(execution: BatchExecution, index: number, routes: MapRoutes): void {
@@ -184,7 +185,7 @@ export class Dispatcher implements OperationTarget {
         this.#dispatchOne(execution, index, routes);
         continue;
       }
-      const place = placeOf(batch, index, routes);
+      const place = placeOf(batch, index, routes.ring);
       const unit = units.get(place);
       if (unit === undefined) units.set(place, [index]);
       else unit.push(index);
@@ -320,7 +321,16 @@ export class Dispatcher implements OperationTarget {
    */
   #sendFullGroup(): void {
     const group = this.#group;
-    if (group === undefined || group.size < groupTargetOperations) return;
+    if (group !== undefined && group.size >= groupTargetOperations) this.#sendGroup(group);
+  }
+
+  /** Where nothing is under way there is nothing to wait for: a caller by itself saves a turn of the loop. */
+  #sendIfIdle(): void {
+    if (this.#group !== undefined && this.#parts.pipeline.isIdle) this.#sendGroup(this.#group);
+    if (this.#parts.coldReads.isIdle) this.#parts.coldReads.flush();
+  }
+
+  #sendGroup(group: UpdateGroup): void {
     this.#group = undefined;
     this.#parts.pipeline.push(group);
   }
@@ -335,14 +345,6 @@ export class Dispatcher implements OperationTarget {
   endTurn(): void {
     this.#turnIsScheduled = false;
     this.#parts.coldReads.flush();
-    const group = this.#group;
-    if (group === undefined) return;
-    this.#group = undefined;
-    this.#parts.pipeline.push(group);
+    if (this.#group !== undefined) this.#sendGroup(this.#group);
   }
-}
-
-function placeOf(batch: OperationBatch, index: number, routes: MapRoutes): number {
-  const [high, low] = tokenAt(batch, index);
-  return routes.ring.indexOf(high, low);
 }

@@ -1,6 +1,7 @@
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { OperationBatch } from "../base/operation-batch.js";
+import type { Ring } from "../ring/ring.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
 
 /** Bytes of an operation's key and value. */
@@ -31,6 +32,12 @@ export function tokenAt(batch: OperationBatch, index: number): readonly [number,
   const start = batch.keyOffsets[index] as number;
   const end = batch.keyOffsets[index + 1] as number;
   return [tokenHigh(batch.keys, start, end), tokenLow(batch.keys, start, end)];
+}
+
+/** Which range of the ring an operation's key falls into. */
+export function placeOf(batch: OperationBatch, index: number, ring: Ring): number {
+  const [high, low] = tokenAt(batch, index);
+  return ring.indexOf(high, low);
 }
 
 export function allIndexes(batch: OperationBatch): number[] {

@@ -62,6 +62,11 @@ export class UpdatePipeline {
     this.#lastDurableNumber = parts.firstCommitNumber - 1;
   }
 
+  /** Nothing waits and nothing is being written. */
+  get isIdle(): boolean {
+    return this.#underWay === 0 && this.#queue.length === 0;
+  }
+
   /** Set when a write failed. */
   get failure(): BigMapError | undefined {
     return this.#failure;
