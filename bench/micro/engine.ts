@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { seededRandom, type Random } from "../../src/base/random.js";
 import { encodeEntryKey } from "../../src/storage/key-layout.js";
 import { openRocks, type RocksDatabase } from "../../src/storage/rocksdb-binding.js";
-import { openRocksEngine } from "../../src/storage/rocksdb-engine.js";
+import { openRocksEngine, rocksOptions } from "../../src/storage/rocksdb-engine.js";
 import type { Durability, StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
 import { tokenOf } from "../../src/ring/token.js";
@@ -109,16 +109,9 @@ async function storeWithEntries(scale: Scale): Promise<string> {
   return folder;
 }
 
-/** With the block cache of the engine at the same budget, roughly; the threads are left out. */
-async function openPlain(folder: string): Promise<RocksDatabase> {
-  return openRocks(folder, {
-    compaction: "level",
-    compression: false,
-    walCompression: false,
-    cacheSize: memoryBytes / 2,
-    cacheIndexAndFilterBlocks: true,
-    memtableMemoryBudget: memoryBytes / 4,
-  });
+/** As the engine opens it; its threads are left out. */
+function openPlain(folder: string): Promise<RocksDatabase> {
+  return openRocks(folder, rocksOptions(memoryBytes));
 }
 
 /** Random keys of entries, made beforehand: making them is no part of what is timed. */

@@ -21,6 +21,10 @@ export interface RocksOpenOptions {
   readonly cacheSize: number;
   readonly cacheIndexAndFilterBlocks: boolean;
   readonly memtableMemoryBudget: number;
+  /** Bloom filters for the write buffers, and a hash index in each block: for single keys. Also takes ribbon filters, see filterPolicy. */
+  readonly optimize: "point-lookup";
+  /** As RocksDB's FilterPolicy::CreateFromString reads it; after `optimize`. */
+  readonly filterPolicy: string;
 }
 
 export interface RocksBatch {

@@ -27,7 +27,7 @@ const compactionPerBudget = 25 / 8;
 /** Opens (or creates) the store in `folder`. Errors: DATA_DIR_IN_USE, STORAGE_CORRUPT, DISK_FULL, STORAGE_FAILED. */
 export async function openRocksEngine(folder: string, options: RocksEngineOptions): Promise<StorageEngine> {
   try {
-    const rocksOptions = tuning(options.memoryBytes);
+    const rocksOptions = rocksOptions(options.memoryBytes);
     const database = await openRocks(folder, rocksOptions);
     return await startThreads(
       database,
@@ -49,7 +49,8 @@ async function startThreads(database: RocksDatabase, compactionMaxBytes: number,
   }
 }
 
-function tuning(memoryBytes: number): RocksOpenOptions {
+/** How the engine opens RocksDB with this budget. */
+export function rocksOptions(memoryBytes: number): RocksOpenOptions {
   // RocksDB makes table files of an eighth of this: below 32 MiB a large store would have too many of them. Write
   // buffers may take one and a half times as much; the cache gets the rest. The cache's size is 32 bits wide.
   const memtableMemoryBudget = Math.min(256 * mibBytes, Math.max(32 * mibBytes, Math.floor(memoryBytes / 4)));
@@ -64,6 +65,11 @@ function tuning(memoryBytes: number): RocksOpenOptions {
     // Index and filter blocks grow with the data; inside the cache they count against its size.
     cacheIndexAndFilterBlocks: true,
     memtableMemoryBudget,
+    // Before a key is written for the first time its absence is looked up, in every write buffer: without filters there
+    // that took two fifths of a fill's time.
+    optimize: "point-lookup",
+    // Ribbon filters, which that brings, are a third smaller and take several times as long to make.
+    filterPolicy: "bloomfilter:10",
   };
 }
 
