@@ -1,11 +1,11 @@
 import { median } from "../../src/cli/bench/comparison.js";
 import { Records } from "../../src/cli/bench/records.js";
 import type { Cell, Target } from "../driver/measure.js";
-import { measure, measureLoad } from "../driver/measure.js";
+import { measure } from "../driver/measure.js";
 import { perSecondText } from "../peers/table.js";
 import { fillBatchEntries, fillBatchesInFlight } from "./fill-batches.js";
 import { Filler } from "./filler.js";
-import { mapName, measureInRounds, openStage, targetOf, type GrowthPoint, type GrowthRun, type Scenario } from "./growth-run.js";
+import { load, mapName, measureInRounds, openStage, targetOf, type GrowthPoint, type GrowthRun, type Scenario } from "./growth-run.js";
 import { PacedGets } from "./paced-gets.js";
 
 const valueBytes = 100;
@@ -19,7 +19,7 @@ export const fillScenario: Scenario = async (run) => {
   records.prepareKeys(count);
   const stage = await openStage(run, {}, {});
   const closedLoop = targetOf(stage, records, count);
-  await measureLoad(closedLoop, valueBytes, run.signal);
+  await load(run, stage, records, count);
   const cell: Cell = { workload: "get", distribution: "uniform", valueBytes, callers };
   const alonePerSecond = Math.round(await aloneThroughput(run, closedLoop, cell));
   const pacePerSecond = Math.ceil(alonePerSecond / 2);
