@@ -22,9 +22,8 @@ export const dataTimesBudgetScenario: Scenario = async (run) => {
     const bigmapPerSecond = await load(run, stage, records, count);
     const rocksdb = await openRocksdb(run, records, count);
     const { operationsPerSecond } = await measureLoad(rocksdb, valueBytes, run.signal);
-    run.say(
-      `  ${multiple} × budget: ${count} entries loaded, bigmap ${perSecondText(bigmapPerSecond)}, raw-rocksdb ${perSecondText(operationsPerSecond)}`,
-    );
+    const speeds = `bigmap ${perSecondText(bigmapPerSecond)}, raw-rocksdb ${perSecondText(operationsPerSecond)}`;
+    run.say(`  ${multiple} × budget: ${count} entries loaded, ${speeds}`);
     for (const target of [targetOf(stage, records, count), rocksdb]) points.push({ target, value: multiple });
   }
   const cell: Cell = { workload: "get", distribution: "uniform", valueBytes, callers };

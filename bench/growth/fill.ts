@@ -35,8 +35,9 @@ export const fillScenario: Scenario = async (run) => {
   await filler.close();
   return {
     how:
-      `open loop: gets are due at a fixed pace, half of what ${callers} callers reach alone, looked at every millisecond; a latency counts from ` +
-      `when its get was due. The fill is a client in a process of its own: batches of ${fillBatchEntries} new entries, ${fillBatchesInFlight} in flight`,
+      `open loop: gets are due at a fixed pace, half of what ${callers} callers reach alone, looked at every millisecond; a latency ` +
+      "counts from when its get was due. The fill is a client in a process of its own: " +
+      `batches of ${fillBatchEntries} new entries, ${fillBatchesInFlight} in flight`,
     memoryBytes,
     aloneGetsPerSecond: alonePerSecond,
     paceGetsPerSecond: pacePerSecond,

@@ -28,8 +28,8 @@ export const splittingScenario: Scenario = async (run) => {
   return {
     how:
       `both maps begin with ${ranges} canisters whose widths grow from 1 to 2 in equal ratios, so that they do not fill up at the same ` +
-      `moment; a client in another process writes ${fillPerSecond} new entries a second in batches of ${fillBatchEntries} during every measurement, and the ` +
-      "server's CPU time holds what these cost",
+      `moment; a client in another process writes ${fillPerSecond} new entries a second in batches of ${fillBatchEntries} ` +
+      "during every measurement, and the server's CPU time holds what these cost",
     memoryBytes,
     canisterCapBytes: { none: "default, 4 GiB", continuous: canisterCapBytes },
     none: figures(quiet),
