@@ -112,12 +112,18 @@ export async function measure(target: Target, cell: Cell, options: MeasureOption
   const seed = options.seed + options.round * seedsPerRound;
   const run = (seconds: number, ofRun: number): Promise<RunFigures> =>
     loader.run(planOf(target, cell, seconds * 1000), ofRun, signal, once);
+  const restore = async (): Promise<void> => {
+    if (once === undefined) return;
+    await loader.load(once.taken, signal, (i) => once.recordAt(i));
+    once.taken = 0;
+  };
   if (options.warmupSeconds > 0) await run(options.warmupSeconds, seed + 1);
+  await restore();
   await machineIsQuiet(options.restSeconds * 1000);
   const cpuBefore = cpuSecondsOf(serverPids);
   const figures = await run(options.seconds, seed);
   const server = { cpuSeconds: cpuSecondsOf(serverPids) - cpuBefore, residentBytes: residentBytesOf(serverPids) };
-  if (once !== undefined) await loader.load(once.taken, signal, (i) => once.recordAt(i));
+  await restore();
   const where = { ...cell, distribution: distributionOf(cell), round: options.round };
   return measurementOf(target, options.vary === undefined ? where : { ...where, vary: options.vary }, figures, server);
 }

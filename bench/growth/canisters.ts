@@ -1,8 +1,7 @@
 import { Records } from "../../src/cli/bench/records.js";
 import type { Cell } from "../driver/measure.js";
-import { measureLoad } from "../driver/measure.js";
 import { perSecondText } from "../peers/table.js";
-import { measureInRounds, openStage, targetOf, type GrowthPoint, type Scenario } from "./growth-run.js";
+import { load, measureInRounds, openStage, targetOf, type GrowthPoint, type Scenario } from "./growth-run.js";
 
 const valueBytes = 100;
 
@@ -13,11 +12,13 @@ export const canistersScenario: Scenario = async (run) => {
   const records = new Records(valueBytes);
   records.prepareKeys(count);
   const points: GrowthPoint[] = [];
-  for (const canisters of counts) {
-    const target = targetOf(await openStage(run, {}, { initialCanisters: canisters }), records, count);
-    const { operationsPerSecond } = await measureLoad(target, valueBytes, run.signal);
-    run.say(`  ${canisters} canisters: ${count} entries loaded, ${perSecondText(operationsPerSecond)}`);
-    points.push({ target, value: canisters });
+  const stages = await Promise.all(
+    counts.map(async (canisters) => ({ canisters, stage: await openStage(run, {}, { initialCanisters: canisters }) })),
+  );
+  for (const { canisters, stage } of stages) {
+    const perSecond = await load(run, stage, records, count);
+    run.say(`  ${canisters} canisters: ${count} entries loaded, ${perSecondText(perSecond)}`);
+    points.push({ target: targetOf(stage, records, count), value: canisters });
   }
   const cells = (["get", "put"] as const).map((workload): Cell => ({ workload, distribution: "zipfian", valueBytes, callers }));
   await measureInRounds(run, "canisters", cells, points);

@@ -5,7 +5,16 @@ import { Records } from "../../src/cli/bench/records.js";
 import type { Cell } from "../driver/measure.js";
 import type { SettingValue } from "../driver/results.js";
 import { perSecondText } from "../peers/table.js";
-import { measureInRounds, openStage, targetOf, type BigMapStage, type GrowthPoint, type GrowthRun, type Scenario } from "./growth-run.js";
+import {
+  load,
+  measureInRounds,
+  openStage,
+  targetOf,
+  type BigMapStage,
+  type GrowthPoint,
+  type GrowthRun,
+  type Scenario,
+} from "./growth-run.js";
 
 const valueBytes = 100;
 const keyBytes = 16;
@@ -49,19 +58,18 @@ export const entriesScenario: Scenario = async (run) => {
   }
   const cells = (["get", "put"] as const).map((workload): Cell => ({ workload, distribution: "uniform", valueBytes, callers }));
   await measureInRounds(run, "entries", cells, points);
-  const how = "a server for each number of entries, all filled by putMany of 100 before the first round; keys are made when asked for";
+  const how = "a server for each number of entries, all filled by putMany of 500 before the first round; keys are made when asked for";
   return { how, memoryBytes, fillMinutes, fills, stopped: stopped === "" ? "nowhere: every step was reached" : stopped };
 };
 
 async function fill(run: GrowthRun, stage: BigMapStage, records: Records, step: number, untilMs: number): Promise<Filled> {
-  const { loader } = targetOf(stage, records, 0);
   const startedMs = performance.now();
   let entries = 0;
   let stopped: string | undefined;
   while (entries < step && stopped === undefined) {
     const start = entries;
     const count = Math.min(chunkEntries, step - start);
-    await loader.load(count, run.signal, (i) => start + i);
+    await load(run, stage, records, count, start);
     entries += count;
     if (entries < step && performance.now() > untilMs) {
       stopped = `at ${entries} of ${step} entries: the time for filling, ${run.settings.entries.fillMinutes} minutes, was over`;

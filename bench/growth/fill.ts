@@ -1,11 +1,11 @@
 import { median } from "../../src/cli/bench/comparison.js";
 import { Records } from "../../src/cli/bench/records.js";
 import type { Cell, Target } from "../driver/measure.js";
-import { measure, measureLoad } from "../driver/measure.js";
+import { measure } from "../driver/measure.js";
 import { perSecondText } from "../peers/table.js";
 import { fillBatchEntries, fillBatchesInFlight } from "./fill-batches.js";
 import { Filler } from "./filler.js";
-import { mapName, measureInRounds, openStage, targetOf, type GrowthPoint, type GrowthRun, type Scenario } from "./growth-run.js";
+import { load, mapName, measureInRounds, openStage, targetOf, type GrowthPoint, type GrowthRun, type Scenario } from "./growth-run.js";
 import { PacedGets } from "./paced-gets.js";
 
 const valueBytes = 100;
@@ -19,7 +19,7 @@ export const fillScenario: Scenario = async (run) => {
   records.prepareKeys(count);
   const stage = await openStage(run, {}, {});
   const closedLoop = targetOf(stage, records, count);
-  await measureLoad(closedLoop, valueBytes, run.signal);
+  await load(run, stage, records, count);
   const cell: Cell = { workload: "get", distribution: "uniform", valueBytes, callers };
   const alonePerSecond = Math.round(await aloneThroughput(run, closedLoop, cell));
   const pacePerSecond = Math.ceil(alonePerSecond / 2);
@@ -35,8 +35,9 @@ export const fillScenario: Scenario = async (run) => {
   await filler.close();
   return {
     how:
-      `open loop: gets are due at a fixed pace, half of what ${callers} callers reach alone, looked at every millisecond; a latency counts from ` +
-      `when its get was due. The fill is a client in a process of its own: batches of ${fillBatchEntries} new entries, ${fillBatchesInFlight} in flight`,
+      `open loop: gets are due at a fixed pace, half of what ${callers} callers reach alone, looked at every millisecond; a latency ` +
+      "counts from when its get was due. The fill is a client in a process of its own: " +
+      `batches of ${fillBatchEntries} new entries, ${fillBatchesInFlight} in flight`,
     memoryBytes,
     aloneGetsPerSecond: alonePerSecond,
     paceGetsPerSecond: pacePerSecond,

@@ -1,4 +1,5 @@
 import { PipeRoad } from "../../src/cli/bench/pipe-road.js";
+import { preload } from "../../src/cli/bench/preload.js";
 import { RecordLog } from "../../src/cli/bench/record-log.js";
 import type { Records } from "../../src/cli/bench/records.js";
 import type { BenchRoad } from "../../src/cli/bench/road.js";
@@ -47,6 +48,12 @@ export async function openStage(
 export function targetOf({ server, road }: BigMapStage, records: Records, present: number): Target {
   const log = new RecordLog(present);
   return { subject: "bigmap", loader: new RoadLoader(road, records, log), serverPids: [server.pid], log };
+}
+
+/** Writes records `start` up to `start + count`, in batches of up to 500, 8 in flight; entries a second. */
+export async function load(run: GrowthRun, { road }: BigMapStage, records: Records, count: number, start = 0): Promise<number> {
+  const { operationsPerSecond } = await preload(road, records, count, { signal: run.signal, recordAt: (i) => start + i });
+  return operationsPerSecond;
 }
 
 /** One point of a growth curve: who is measured at which value of the dimension. */

@@ -10,9 +10,11 @@ export interface GrowthOptions {
   readonly warmup: number;
   readonly rest: number;
   readonly callers: number;
+  readonly records: number;
   readonly entriesMost: number;
   readonly fillMinutes: number;
   readonly memory: number;
+  readonly budget: number;
   readonly seed: number;
   readonly dir?: string;
   readonly smoke?: boolean;
@@ -32,9 +34,11 @@ export function growthCommand(): Command {
     .option("--warmup <n>", "seconds before each measurement", amount, 0.3)
     .option("--rest <n>", "seconds to wait at most for the machine to come to rest before each measurement", amount, 1)
     .option("--callers <n>", "operations in flight, each awaited by its caller", wholeNumber(1), 256)
+    .option("--records <n>", "entries of the scenarios canisters and fill", wholeNumber(1), 1_000_000)
     .option("--entries-most <n>", "the largest map of the scenario entries: 1e8 takes 45 GB of disk", entries, 1e7)
     .option("--fill-minutes <n>", "time for filling in the scenario entries; where it ends, the curve ends", amount, 3)
-    .option("--memory <size>", "main memory of a server, but where the scenario is about memory", sizeBytes, limits.memoryDefaultBytes)
+    .option("--memory <size>", "main memory of a server in all other scenarios", sizeBytes, limits.memoryDefaultBytes)
+    .option("--budget <size>", "main memory in the scenario dataTimesBudget", sizeBytes, fullSizes.data.budgetBytes)
     .option("--seed <n>", "decides which records are asked for", wholeNumber(0), 1)
     .option("--dir <folder>", "where the data is written; by default the system's folder for temporary files")
     .option("--smoke", "every scenario with sizes that take seconds")
@@ -44,11 +48,17 @@ export function growthCommand(): Command {
 }
 
 export function settingsOf(options: GrowthOptions): GrowthSettings {
-  const { rounds, seconds, warmup, rest, callers, entriesMost, fillMinutes, memory, seed, dir, smoke } = options;
+  const { rounds, seconds, warmup, rest, callers, records, entriesMost, fillMinutes, memory, budget, seed, dir, smoke } = options;
   const shared = { seed, dir, memoryBytes: memory };
   if (smoke === true) return { ...smokeSizes, ...shared };
   const times = { rounds, seconds, warmupSeconds: warmup, restSeconds: rest, callers };
-  return { ...fullSizes, ...times, ...shared, entries: { steps: entrySteps(entriesMost), fillMinutes } };
+  const sizes = {
+    canisters: { ...fullSizes.canisters, records },
+    fill: { records },
+    entries: { steps: entrySteps(entriesMost), fillMinutes },
+  };
+  const data = { ...fullSizes.data, budgetBytes: budget };
+  return { ...fullSizes, ...sizes, data, ...times, ...shared };
 }
 
 function listOfScenarios(text: string): ScenarioName[] {

@@ -1,11 +1,10 @@
 import { Records } from "../../src/cli/bench/records.js";
 import type { BigMap } from "../../src/client/bigmap.js";
 import type { Cell } from "../driver/measure.js";
-import { measureLoad } from "../driver/measure.js";
 import type { Measurement } from "../driver/results.js";
 import { fillBatchEntries } from "./fill-batches.js";
 import { Filler } from "./filler.js";
-import { mapName, measureInRounds, openStage, targetOf, type GrowthPoint, type GrowthRun, type Scenario } from "./growth-run.js";
+import { load, mapName, measureInRounds, openStage, targetOf, type GrowthPoint, type GrowthRun, type Scenario } from "./growth-run.js";
 
 const valueBytes = 100;
 const tokenHighs = 2 ** 32;
@@ -20,8 +19,7 @@ interface SplittingPoint extends GrowthPoint {
 export const splittingScenario: Scenario = async (run) => {
   const { callers, memoryBytes } = run.settings;
   const { canisterCapBytes, fillPerSecond, ranges } = run.settings.splitting;
-  const quiet = await openPoint(run, "none", undefined);
-  const splitting = await openPoint(run, "continuous", canisterCapBytes);
+  const [quiet, splitting] = await Promise.all([openPoint(run, "none", undefined), openPoint(run, "continuous", canisterCapBytes)]);
   const cells = (["get", "put"] as const).map((workload): Cell => ({ workload, distribution: "uniform", valueBytes, callers }));
   await measureInRounds(run, "splitting", cells, [quiet, splitting]);
   for (const { filler } of [quiet, splitting]) await filler.close();
@@ -30,7 +28,8 @@ export const splittingScenario: Scenario = async (run) => {
   return {
     how:
       `both maps begin with ${ranges} canisters whose widths grow from 1 to 2 in equal ratios, so that they do not fill up at the same ` +
-      `moment; a client in another process writes ${fillPerSecond} new entries a second in batches of ${fillBatchEntries} during every measurement`,
+      `moment; a client in another process writes ${fillPerSecond} new entries a second in batches of ${fillBatchEntries} ` +
+      "during every measurement, and the server's CPU time holds what these cost",
     memoryBytes,
     canisterCapBytes: { none: "default, 4 GiB", continuous: canisterCapBytes },
     none: figures(quiet),
@@ -46,7 +45,7 @@ async function openPoint(run: GrowthRun, value: string, canisterCapBytes: number
   const { client, address } = stage.server;
   await cutUnevenly(client, ranges);
   const target = targetOf(stage, records, count);
-  await measureLoad(target, valueBytes, run.signal);
+  await load(run, stage, records, count);
   const filling = { address, map: mapName, valueBytes, firstRecord: count, entriesPerSecond: fillPerSecond };
   const filler = await Filler.start(run.bench, filling);
   const around = async (measured: () => Promise<Measurement>): Promise<Measurement> => {

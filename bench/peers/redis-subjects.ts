@@ -48,7 +48,8 @@ export const nodeRedisSubject: SubjectKind = {
       settings: {
         ...server.settings,
         client:
-          "node-redis, one connection, which pipelines by itself what is asked in one turn; blob strings mapped to Buffers; commandOptions.timeout: 0",
+          "node-redis, one connection, which pipelines by itself what is asked in one turn; blob strings mapped to Buffers; " +
+          "commandOptions.timeout: 0",
         batches: "MGET and MSET of 100 keys; a scan is SCAN COUNT 100 and an MGET of what it named",
       },
     };

@@ -75,7 +75,10 @@ function bySize(measurements: readonly Measurement[]): [number, Measurement[]][]
 // Of measurements with values of one size.
 function conditionsOf(measurements: readonly Measurement[]): string {
   const records = distinct(measurements.map((one) => formatInteger(one.records))).join(" or ");
-  const load = `Values of ${formatBytes(measurements[0]?.valueBytes ?? 0)}, ${records} records`;
+  const keys = distinct(measurements.map(({ distribution }) => `${distribution} keys`));
+  // Several are the titles of the rows.
+  const named = keys.length === 1 ? `, ${keys.join()}` : "";
+  const load = `Values of ${formatBytes(measurements[0]?.valueBytes ?? 0)}, ${records} records${named}`;
   return `${load} · line: median of ${roundsOf(measurements)} rounds, band: lowest to highest`;
 }
 
