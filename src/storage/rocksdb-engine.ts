@@ -27,11 +27,11 @@ const compactionPerBudget = 25 / 8;
 /** Opens (or creates) the store in `folder`. Errors: DATA_DIR_IN_USE, STORAGE_CORRUPT, DISK_FULL, STORAGE_FAILED. */
 export async function openRocksEngine(folder: string, options: RocksEngineOptions): Promise<StorageEngine> {
   try {
-    const rocksOptions = rocksOptions(options.memoryBytes);
-    const database = await openRocks(folder, rocksOptions);
+    const opened = rocksOptions(options.memoryBytes);
+    const database = await openRocks(folder, opened);
     return await startThreads(
       database,
-      rocksOptions.memtableMemoryBudget * compactionPerBudget,
+      opened.memtableMemoryBudget * compactionPerBudget,
       options.readThreads ?? Math.min(4, availableParallelism()),
     );
   } catch (error) {
