@@ -71,13 +71,21 @@ describe("file formats", () => {
         JSON.stringify(text).replace(/[a-z]/g, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`),
       );
     const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("\ud800", "é", "a\u2028b", "__proto__"));
-    const member = (name: string): fc.Arbitrary<string> =>
+    const nested = `${"[".repeat(40)}${"]".repeat(40)}`;
+    const awkwardJson = [
+      ...["{}", "[]", "[[],{}]", "null", "true", "-0", "1e2", "1e999", "1.0", "[1, 2]", "[1,2.50]", "[0.1,1e-7]", nested],
+      ...['{"b":1,"a":2}', '{"2":1,"1":2}', '{"a":1,"a":1}', '{"a":{"b":[{}]}}', '{"__proto__":{"a":1}}', '{"toJSON":1}', '{"":""}'],
+      ...['{"a":"\\u0041"}', '{"a":"\\\\"}', '{"a":"\\\\\\\\"}', '{"a":"\\""}', '{"a":"\\n"}', '{"é":"ü"}', '{"\\u00e9":1}', '{"a":"b"}'],
+    ];
+    const anyJson = fc.oneof(fc.constantFrom(...awkwardJson), fc.json());
+    const member = (name: string, value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
       fc
-        .tuple(text.chain(json), fc.constantFrom("", "", " ", "\t"), fc.constantFrom("", "", " "))
-        .map(([value, before, after]) => `${before}"${name}"${after}:${before}${value}${after}`);
+        .tuple(value, fc.constantFrom("", "", " ", "\t"), fc.constantFrom("", "", " "))
+        .map(([written, before, after]) => `${before}"${name}"${after}:${before}${written}${after}`);
+    const more = fc.constantFrom("", "", ',"encoding":""', ',"key":"again"', ',"value":7');
     const members = fc
-      .tuple(member("key"), member("value"), fc.constantFrom("", "", ',"encoding":""', ',"key":"again"', ',"value":7'), fc.boolean())
-      .map(([key, value, more, valueFirst]) => (valueFirst ? `{${value},${key}${more}}` : `{${key},${value}${more}}`));
+      .tuple(member("key", text.chain(json)), member("value", fc.oneof(text.chain(json), anyJson)), more, fc.boolean())
+      .map(([key, value, last, valueFirst]) => (valueFirst ? `{${value},${key}${last}}` : `{${key},${value}${last}}`));
     const line = fc
       .tuple(members, fc.constantFrom("", "", " ", "\u00a0", "\ufeff"), fc.constantFrom("\n", "\r\n"))
       .map(([row, blank, end]) => blank + row + blank + end);
@@ -91,7 +99,7 @@ describe("file formats", () => {
         const read = rows.map(({ entry }) => entry && [entry.key, entry.value].map((bytes) => Buffer.from(bytes).toString("hex")));
         assert.deepEqual(read, lines.map(wanted));
       }),
-      { seed: 22, numRuns: 300 },
+      { seed: 22, numRuns: 500 },
     );
   });
 

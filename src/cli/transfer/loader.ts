@@ -27,9 +27,9 @@ export interface LoadSummary {
   readonly elapsedMs: number;
 }
 
-const batchMaxEntries = 500;
-const batchMaxBytes = 512 * 1024;
-const batchesInFlight = 16;
+const batchMaxEntries = 1_000;
+const batchMaxBytes = 1024 * 1024;
+const batchesInFlight = 8;
 
 /**
  * Writes rows in batches, several in flight; memory is bounded by them. A key that comes again waits for its forerunner,
@@ -105,7 +105,9 @@ class Loader {
     const wrongSize = sizeError(entry);
     if (wrongSize !== undefined) return this.#takeBad(lineNumber, wrongSize);
     const name = asBuffer(entry.key).toString("latin1");
-    if (this.#busyKeys.has(name)) return this.#takeAfterForerunner(lineNumber, name, entry);
+    const { size } = this.#busyKeys;
+    // One look-up tells whether the key is new and makes it busy.
+    if (this.#busyKeys.add(name).size === size) return this.#takeAfterForerunner(lineNumber, name, entry);
     return this.#add(lineNumber, name, entry);
   }
 
@@ -116,6 +118,7 @@ class Loader {
 
   async #takeAfterForerunner(lineNumber: number, name: string, entry: Entry): Promise<void> {
     await this.#drain();
+    this.#busyKeys.add(name);
     await this.#add(lineNumber, name, entry);
   }
 
@@ -130,7 +133,6 @@ class Loader {
   }
 
   #add(lineNumber: number, name: string, entry: Entry): Promise<void> | undefined {
-    this.#busyKeys.add(name);
     this.#batch.add(lineNumber, name, entry);
     return this.#batch.count >= batchMaxEntries || this.#batch.sizeBytes >= batchMaxBytes ? this.#sendAndWait() : undefined;
   }

@@ -8,7 +8,6 @@ import type { MapHandle } from "../../client/map-handle.js";
 import { reportError } from "../error-report.js";
 import { exitCodes } from "../exit-codes.js";
 import { oneOf } from "../quantities.js";
-import { countedBytes } from "../transfer/counted-bytes.js";
 import { formatCodecs } from "../transfer/formats.js";
 import { loadRows, type EntryWriter, type LoadSummary } from "../transfer/loader.js";
 import { startProgress } from "../transfer/progress.js";
@@ -70,7 +69,6 @@ async function runImport(
 ): Promise<LoadSummary> {
   const { clock, signal, stderr } = context.terminal;
   const source = await openSource(context, file);
-  const counted = countedBytes(source.stream);
   const codec = formatCodecs[options.format ?? formatOfPath(file ?? "") ?? "ndjson"];
   const mapping = { keyField: options.key, valueField: options.value, wholeRow: options.wholeRow === true };
   const progress = startProgress({
@@ -81,7 +79,7 @@ async function runImport(
     quiet: options.quiet === true,
   });
   try {
-    return await loadRows(codec.read(counted.stream, mapping), writerOf(handle), {
+    return await loadRows(codec.read(source.stream, mapping), writerOf(handle), {
       clock,
       signal,
       skipBad: options.skipBad === true,
@@ -89,7 +87,7 @@ async function runImport(
         if (options.quiet === true || error === undefined) return;
         reportError(new BigMapError(error.code, `Line ${lineNumber} passed over: ${error.message}`), context.terminal, json);
       },
-      onProgress: ({ entries, bytes: entryBytes }) => progress.update({ done: counted.bytes, entries, bytes: entryBytes }),
+      onProgress: ({ entries, bytes: entryBytes }) => progress.update({ done: source.readBytes(), entries, bytes: entryBytes }),
     });
   } finally {
     progress.stop();
@@ -97,12 +95,21 @@ async function runImport(
   }
 }
 
-async function openSource(context: VerbContext, file: string | undefined): Promise<{ stream: Readable; sizeBytes: number | undefined }> {
-  if (file === undefined || file === "-") return { stream: context.terminal.stdin, sizeBytes: undefined };
+interface Source {
+  readonly stream: Readable;
+  /** Undefined where nobody knows, as with stdin. */
+  readonly sizeBytes: number | undefined;
+  /** How much was read until now; counted where the size is known. */
+  readonly readBytes: () => number;
+}
+
+async function openSource(context: VerbContext, file: string | undefined): Promise<Source> {
+  if (file === undefined || file === "-") return { stream: context.terminal.stdin, sizeBytes: undefined, readBytes: () => 0 };
   try {
     const found = await stat(file);
     if (found.isDirectory()) throw new BigMapError("INVALID_ARGUMENT", `${file} is a folder`);
-    return { stream: createReadStream(file, { highWaterMark: fileReadBytes }), sizeBytes: found.isFile() ? found.size : undefined };
+    const stream = createReadStream(file, { highWaterMark: fileReadBytes });
+    return { stream, sizeBytes: found.isFile() ? found.size : undefined, readBytes: () => stream.bytesRead };
   } catch (error) {
     if (error instanceof BigMapError) throw error;
     throw new BigMapError("INVALID_ARGUMENT", `Cannot read ${file}: ${(error as Error).message}`, { cause: error });
