@@ -15,6 +15,9 @@ import type { HostedCanister } from "./hosted-canister.js";
 import { tokenNumber, type PendingKeys } from "./pending-keys.js";
 import type { WriteStamps } from "./write-stamps.js";
 
+/** A batch of this size does not wait for the end of the turn: several threads read, and what is read is answered meanwhile. */
+const batchTargetOperations = 64;
+
 /** The queries of one turn that missed the cache: one multi-get for all of them. */
 class ColdBatch {
   readonly executions: BatchExecution[] = [];
@@ -84,6 +87,7 @@ export class ColdReads {
     batch.keys.push(stored);
     this.#note(tokenNumber(high, low), batch);
     this.#underWay++;
+    if (batch.keys.length >= batchTargetOperations) this.flush();
   }
 
   /** Resolves when the reads of this token that are under way have ended; undefined where there are none. */
