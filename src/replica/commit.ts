@@ -29,7 +29,7 @@ export class Commit {
   /** For failed results the error; for gets the value's place; else undefined. */
   readonly details: (BigMapError | ValuePlace | undefined)[] = [];
   totals: CommittedTotals[] = [];
-  readonly #touched = new Set<HostedCanister>();
+  readonly #touched: HostedCanister[] = [];
 
   /** `rows` is empty and is the commit's until it is written. */
   constructor(
@@ -51,7 +51,7 @@ export class Commit {
     offset += keyBytes;
     writeEntryHeader(buffer, offset, version, valueEnd - valueStart);
     copyBytes(values, valueStart, valueEnd, buffer, offset + entryHeaderBytes);
-    this.#touched.add(hosted);
+    this.#touch(hosted);
   }
 
   addDelete(hosted: HostedCanister, key: PendingKey): void {
@@ -59,7 +59,13 @@ export class Commit {
     const offset = this.rows.lastOffset;
     writeEntryKeyPrefix(buffer, offset, key.mapId, key.tokenHigh, key.tokenLow);
     copyBytes(key.keys, key.keyStart, key.keyEnd, buffer, offset + entryKeyPrefixBytes);
-    this.#touched.add(hosted);
+    this.#touch(hosted);
+  }
+
+  #touch(hosted: HostedCanister): void {
+    if (hosted.lastCommitNumber === this.number) return;
+    hosted.lastCommitNumber = this.number;
+    this.#touched.push(hosted);
   }
 
   addResult(
@@ -82,7 +88,7 @@ export class Commit {
 
   /** Adds the one row that keeps the counts exact, and takes the totals. Call once, after all decisions. */
   seal(): void {
-    if (this.#touched.size === 0) return;
+    if (this.#touched.length === 0) return;
     const delta = new DeltaRowWriter();
     for (const hosted of this.#touched) {
       const { canisterId, sequence, accounting } = hosted.canister;

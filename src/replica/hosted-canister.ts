@@ -17,6 +17,8 @@ export class HostedCanister {
   cacheSpace: number;
   /** Accepted updates that are not answered. */
   outstanding = 0;
+  /** The commit that was the last to write rows of this canister. */
+  lastCommitNumber = -1;
   /** Updates at the hard cap wait here, and all that came after them. */
   isFull = false;
   /** While the entries are being deleted nothing is put into the cache, and the stored row says that it must be finished. */
