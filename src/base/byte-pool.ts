@@ -8,7 +8,7 @@ const largestClass = 23;
 /** Kept of each size; two frames under way and their values are usual. */
 const keptMost = 4;
 const kept: ArrayBuffer[][] = Array.from({ length: largestClass + 1 }, () => []);
-/** Taken and not given back: what is given back twice, or was never ours, is left alone. */
+/** Taken and not given back: what was never ours is left alone. */
 const lent = new WeakSet<ArrayBufferLike>();
 
 /** Memory of this size, with anything in it. Small and very large pieces are plain ones; for the others `giveBytes` is worth while. */
@@ -21,7 +21,10 @@ export function takeBytes(sizeBytes: number): Buffer<ArrayBuffer> {
   return Buffer.from(memory, 0, sizeBytes);
 }
 
-/** Gives memory from `takeBytes` back, as it was taken or any part of it; nobody may use it afterwards. */
+/**
+ * Gives memory from `takeBytes` back, as it was taken or any part of it, once; nobody may use it afterwards. Twice is noticed only until
+ * somebody else has taken it.
+ */
 export function giveBytes(bytes: Uint8Array): void {
   if (!lent.delete(bytes.buffer)) return;
   const same = kept[31 - Math.clz32(bytes.buffer.byteLength)] as ArrayBuffer[];

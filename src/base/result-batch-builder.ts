@@ -1,9 +1,10 @@
 import { giveBytes, takeBytes } from "./byte-pool.js";
 import { copyBytes, emptyBytes } from "./bytes.js";
 import type { BigMapError } from "./errors.js";
-import { limits } from "./limits.js";
 import { noErrors, resultStatus, type ResultBatch } from "./operation-batch.js";
 
+/** Whoever never gives values back should not be charged for a guess. */
+const firstGuessMaxBytes = 256 * 1024;
 const noBytes = Buffer.allocUnsafe(0);
 
 /** Collects results column by column. The memory of the values is of the byte pool: whoever has copied them may give it back. */
@@ -19,11 +20,11 @@ export class ResultBatchBuilder {
 
   /** `expected` results come, or more. */
   constructor(expected = 16) {
-    this.#expected = expected;
-    this.#indexes = new Uint32Array(expected);
-    this.#statuses = new Uint8Array(expected);
-    this.#versions = new Float64Array(expected);
-    this.#valueOffsets = new Uint32Array(expected + 1);
+    this.#expected = Math.max(1, expected);
+    this.#indexes = new Uint32Array(this.#expected);
+    this.#statuses = new Uint8Array(this.#expected);
+    this.#versions = new Float64Array(this.#expected);
+    this.#valueOffsets = new Uint32Array(this.#expected + 1);
   }
 
   get valueBytes(): number {
@@ -68,7 +69,7 @@ export class ResultBatchBuilder {
 
   /** The first time there is room for as many as are expected, of this size. */
   #growValues(usedBytes: number, neededBytes: number): void {
-    const guessBytes = usedBytes === 0 ? Math.min(this.#expected * neededBytes, limits.resultPartMaxBytes) : this.#values.length * 2;
+    const guessBytes = usedBytes === 0 ? Math.min(this.#expected * neededBytes, firstGuessMaxBytes) : this.#values.length * 2;
     const wider = takeBytes(Math.max(neededBytes, guessBytes));
     this.#values.copy(wider, 0, 0, usedBytes);
     giveBytes(this.#values);

@@ -4,6 +4,9 @@ import { limits } from "../base/limits.js";
 import { type OperationBatch, type ResultSink } from "../base/operation-batch.js";
 import { ResultBatchBuilder } from "../base/result-batch-builder.js";
 
+/** A large batch is answered in parts; one that is larger than this grows. */
+const partExpectedMost = 256;
+
 /**
  * One batch while the replica works on it: gathers results and hands them to the sink in parts, so that what needs no
  * disk does not wait for what does. HOT.
@@ -14,6 +17,7 @@ export class BatchExecution {
   /** When the first of its operations had to wait for its canister: the wait is bounded over all that it waits for. */
   waitingSinceMs: number | undefined;
   #builder: ResultBatchBuilder | undefined;
+  #unanswered: number;
   #lastIndex = -1;
   #ascending = true;
 
@@ -21,7 +25,9 @@ export class BatchExecution {
     readonly batch: OperationBatch,
     readonly sessionId: SessionId,
     readonly sink: ResultSink,
-  ) {}
+  ) {
+    this.#unanswered = batch.count;
+  }
 
   add(index: number, status: number, version: number): void {
     this.#part(index).add(index, status, version);
@@ -43,6 +49,7 @@ export class BatchExecution {
     this.isDirty = false;
     if (part === undefined) return;
     this.#builder = undefined;
+    this.#unanswered -= part.count;
     const complete = part.count === this.batch.count && this.#ascending;
     this.#lastIndex = -1;
     this.#ascending = true;
@@ -52,6 +59,6 @@ export class BatchExecution {
   #part(index: number): ResultBatchBuilder {
     if (index <= this.#lastIndex) this.#ascending = false;
     this.#lastIndex = index;
-    return (this.#builder ??= new ResultBatchBuilder(this.batch.count));
+    return (this.#builder ??= new ResultBatchBuilder(Math.min(this.#unanswered, partExpectedMost)));
   }
 }

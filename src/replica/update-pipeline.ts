@@ -53,6 +53,8 @@ export class UpdatePipeline {
   #underWay = 0;
   /** A commit is filled and handed to the engine in one go, so one batch serves them all. */
   readonly #rows = new WriteBatch(64 * 1024);
+  /** What is pushed meanwhile waits until the commit is sent. */
+  #isFilling = false;
   #nextCommitNumber: number;
   #lastDurableNumber: number;
   /** Resolves when the last commit that was sent is answered. */
@@ -66,9 +68,9 @@ export class UpdatePipeline {
     this.#lastDurableNumber = parts.firstCommitNumber - 1;
   }
 
-  /** Nothing waits and nothing is being written. */
+  /** Nothing waits and nothing is being decided or written. */
   get isIdle(): boolean {
-    return this.#underWay === 0 && this.#queue.length === 0;
+    return this.#underWay === 0 && this.#queue.length === 0 && !this.#isFilling;
   }
 
   /** Set when a write failed. */
@@ -111,8 +113,9 @@ export class UpdatePipeline {
         return;
       }
       const commit = new Commit(this.#nextCommitNumber++, this.#rows);
-      prepare(commit);
+      this.#filling(() => prepare(commit));
       this.#send(commit, step);
+      this.#pump();
     });
   }
 
@@ -143,6 +146,7 @@ export class UpdatePipeline {
   }
 
   #pump(): void {
+    if (this.#isFilling) return;
     for (let next = this.#queue[0]; next?.isReady === true; next = this.#queue[0]) {
       if ("passed" in next) {
         this.#queue.shift();
@@ -156,8 +160,21 @@ export class UpdatePipeline {
         continue;
       }
       const commit = new Commit(this.#nextCommitNumber++, this.#rows);
-      const step = this.#fill(commit);
+      const step = this.#filling(() => this.#fill(commit));
       this.#send(commit, step);
+    }
+  }
+
+  /** Nothing of a filling that failed may be written with the next commit. */
+  #filling<T>(fill: () => T): T {
+    this.#isFilling = true;
+    try {
+      return fill();
+    } catch (error) {
+      this.#rows.clear();
+      throw error;
+    } finally {
+      this.#isFilling = false;
     }
   }
 
@@ -168,8 +185,7 @@ export class UpdatePipeline {
       if ("prepare" in next) {
         if (commit.keys.length > 0) break;
         this.#queue.shift();
-        next.prepare(commit);
-        return next;
+        return prepared(next, commit);
       }
       this.#queue.shift();
       decideGroup(next, commit, this.#parts.park, this.#parts.clock.monotonicMs());
@@ -184,6 +200,8 @@ export class UpdatePipeline {
     this.#parts.faults.reach("commit.before-write");
     // A commit without rows may rest on decisions of commits before it, so it too is answered only after those.
     const written = commit.hasRows ? this.#parts.engine.write(commit.rows, this.#parts.durability) : this.#tail;
+    // Also where the engine refused them.
+    commit.rows.clear();
     this.#tail = written.then(
       () => {
         this.#parts.faults.reach("commit.after-write");
@@ -248,11 +266,10 @@ export class UpdatePipeline {
     this.#fail(error);
     const failed = new BigMapError(error.code, `The update could not be written: ${error.message}`, { retry: error.retry, cause: error });
     for (let i = 0; i < commit.keys.length; i++) {
-      const execution = commit.executions[i] as BatchExecution;
-      execution.addError(commit.indexes[i] as number, failed);
-      execution.flush();
+      (commit.executions[i] as BatchExecution).addError(commit.indexes[i] as number, failed);
       this.#release(commit, i);
     }
+    for (const execution of new Set(commit.executions)) execution.flush();
     step?.done(failed);
     this.#pump();
   }
@@ -275,11 +292,23 @@ export class UpdatePipeline {
       const index = next.indexes[i] as number;
       const hosted = next.canisters[i] as HostedCanister;
       execution.addError(index, error);
-      execution.flush();
       this.#parts.pendingKeys.release(next.keys[i] as PendingKey);
       this.#parts.onAnswered(execution, index, hosted);
       hosted.released();
     }
+    for (const execution of new Set(next.executions)) execution.flush();
+  }
+}
+
+/** A step that cannot say what it writes fails by itself, without holding up what comes after it. */
+function prepared(step: SystemStep, commit: Commit): SystemStep | undefined {
+  try {
+    step.prepare(commit);
+    return step;
+  } catch (error) {
+    commit.rows.clear();
+    step.done(error);
+    return undefined;
   }
 }
 

@@ -38,7 +38,7 @@ export class WaitingRoom {
   close(): void {
     this.#cancel();
     for (const hosted of this.routes.canisters()) {
-      for (const parked of hosted.takeParked()) this.#refuse(parked, new BigMapError("SHUTTING_DOWN", "The replica is stopping"));
+      this.#refuse(hosted.takeParked(), () => new BigMapError("SHUTTING_DOWN", "The replica is stopping"));
     }
   }
 
@@ -54,7 +54,7 @@ export class WaitingRoom {
     const late = hosted.parked.filter(isLate);
     if (late.length === 0) return;
     hosted.parked = hosted.parked.filter((parked) => !isLate(parked));
-    for (const parked of late) this.#refuse(parked, lateError(hosted, nowMs > parked.execution.batch.deadlineMs));
+    this.#refuse(late, (parked) => lateError(hosted, nowMs > parked.execution.batch.deadlineMs));
     void this.#reopen(hosted);
   }
 
@@ -69,12 +69,15 @@ export class WaitingRoom {
     this.release(hosted);
   }
 
-  #refuse(parked: ParkedOperations, error: BigMapError): void {
-    for (const index of parked.indexes) {
-      this.onAnswered(parked.execution, index);
-      parked.execution.addError(index, error);
+  #refuse(refused: readonly ParkedOperations[], errorOf: (parked: ParkedOperations) => BigMapError): void {
+    for (const parked of refused) {
+      const error = errorOf(parked);
+      for (const index of parked.indexes) {
+        this.onAnswered(parked.execution, index);
+        parked.execution.addError(index, error);
+      }
     }
-    parked.execution.flush();
+    for (const execution of new Set(refused.map((parked) => parked.execution))) execution.flush();
   }
 }
 

@@ -1,3 +1,5 @@
+import { assert } from "../base/errors.js";
+
 /**
  * Requests from one thread to another through shared memory: appending one costs a copy and a wake-up, where a message between threads
  * costs a serialization, a transfer and an event. One thread appends, one takes.
@@ -13,7 +15,9 @@ const skipKind = 0;
 const word = { appendedFrames: 0, releasedBytes: 1 } as const;
 const controlBytes = 64;
 
+/** `ringBytes` is a power of two, so that the counters of bytes may wrap. */
 export function requestRingMemory(ringBytes: number): SharedArrayBuffer {
+  assert(ringBytes >= frameHeaderBytes && (ringBytes & (ringBytes - 1)) === 0, "a ring's size is a power of two");
   return new SharedArrayBuffer(controlBytes + ringBytes);
 }
 
