@@ -1,10 +1,7 @@
-import { asBuffer } from "../base/bytes.js";
 import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { FaultPoints } from "../base/fault-points.js";
 import { resultStatus } from "../base/operation-batch.js";
-import { storedEntryBytes } from "../canister/split-point.js";
-import { assertEntryValue, encodeEntryKey, entryHeaderBytes, versionOfEntryValue } from "../storage/key-layout.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
 import { WriteBatch } from "../storage/write-batch.js";
 import type { BatchExecution } from "./batch-execution.js";
@@ -13,11 +10,14 @@ import { decideGroup, type ParkOperations } from "./decide.js";
 import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { PendingKey, PendingKeys } from "./pending-keys.js";
+import { encodePendingKey, keepPriorEntry } from "./prior-entry.js";
 import type { Marker, SystemStep, UpdateGroup } from "./update-group.js";
 import type { WriteStamps } from "./write-stamps.js";
 
 /** While one commit waits for its fsync the next is prepared and sent; more would only grow the batches' latency. */
 const commitsUnderWayMost = 2;
+/** With fewer operations the second waits for the first: what comes meanwhile joins it, and shares its fsync. */
+const secondCommitFewestOperations = 128;
 /**
  * A commit takes no further group once it has this many bytes of rows, or this many results: all of them are answered in one go, and a read
  * that comes meanwhile waits (4,000 results took 16 ms).
@@ -137,7 +137,7 @@ export class UpdatePipeline {
     const keys = group.loads.map((key) => encodePendingKey(key));
     try {
       const values = keys.length === 0 ? [] : await this.#parts.engine.getMany(keys);
-      for (let i = 0; i < keys.length; i++) keep(group.loads[i] as PendingKey, (keys[i] as Buffer).length, values[i]);
+      for (let i = 0; i < keys.length; i++) keepPriorEntry(group.loads[i] as PendingKey, (keys[i] as Buffer).length, values[i]);
     } catch (error) {
       for (const key of group.loads) key.failure = BigMapError.from(error);
     }
@@ -153,7 +153,7 @@ export class UpdatePipeline {
         next.passed();
         continue;
       }
-      if (this.#underWay >= commitsUnderWayMost) return;
+      if (this.#underWay >= commitsUnderWayMost || (this.#underWay > 0 && !this.#isSecondWorthWhile())) return;
       if (this.#failure !== undefined) {
         this.#queue.shift();
         this.#refuse(next, this.#failure);
@@ -163,6 +163,17 @@ export class UpdatePipeline {
       const step = this.#filling(() => this.#fill(commit));
       this.#send(commit, step);
     }
+  }
+
+  #isSecondWorthWhile(): boolean {
+    let operations = 0;
+    for (const next of this.#queue) {
+      if (!next.isReady) break;
+      if ("prepare" in next) return true;
+      if (!("passed" in next)) operations += next.size;
+      if (operations >= secondCommitFewestOperations) return true;
+    }
+    return false;
   }
 
   /** Nothing of a filling that failed may be written with the next commit. */
@@ -319,30 +330,4 @@ export function refusedSince(failure: BigMapError): BigMapError {
     cause: failure,
     hint: "Mend the disk, or make room on it, and restart the replica; reads go on meanwhile.",
   });
-}
-
-function encodePendingKey(key: PendingKey): Buffer {
-  return encodeEntryKey(key.mapId, { high: key.tokenHigh, low: key.tokenLow }, key.keys.subarray(key.keyStart, key.keyEnd));
-}
-
-/** Notes what the engine holds for the key, unless an update of an earlier group has decided meanwhile: that is newer. */
-function keep(key: PendingKey, storedKeyBytes: number, stored: Uint8Array | undefined): void {
-  if (key.hasValue) return;
-  if (stored === undefined) {
-    key.setAbsent();
-    return;
-  }
-  try {
-    assertEntryValue(stored);
-  } catch (error) {
-    key.failure = BigMapError.from(error);
-    return;
-  }
-  key.setValue(
-    versionOfEntryValue(asBuffer(stored)),
-    storedEntryBytes(storedKeyBytes, stored.length),
-    stored,
-    entryHeaderBytes,
-    stored.length,
-  );
 }
