@@ -52,8 +52,7 @@ export function delimitedReader(delimiter: string): RowReader {
 
 function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadRow {
   try {
-    const source = { text: JSON.stringify(record), bytes: undefined, start: 0, end: 0 };
-    return { lineNumber, entry: entryOfRow(record, source, mapping), error: undefined };
+    return { lineNumber, entry: entryOfRow(record, JSON.stringify(record), mapping), error: undefined };
   } catch (error) {
     return { lineNumber, entry: undefined, error: BigMapError.from(error) };
   }

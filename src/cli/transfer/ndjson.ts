@@ -1,10 +1,11 @@
 /** Newline-delimited JSON, one row a line. HOT: `RowParser`. */
-import { isAscii, isUtf8 } from "node:buffer";
+import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { BigMapError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { lineBlocks } from "./line-blocks.js";
 import { entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
+import { RowScanner } from "./row-scanner.js";
 import type { ReadRow } from "./row-stream.js";
 
 /** A longer line cannot be an entry: JSON writes a byte with at most 6 characters, and both limits are in bytes. */
@@ -36,36 +37,41 @@ class RowParser {
   /** The rows of whole lines. Keys and values may be slices of the block. */
   rowsOf(block: Buffer): ReadRow[] {
     const rows: ReadRow[] = [];
-    const ascii = isAscii(block);
     // Where the block is no UTF-8, what is stored is the text with U+FFFD for the bad bytes, not the bytes.
-    const exact = ascii || isUtf8(block);
+    const scanner = isUtf8(block) ? new RowScanner(block, this.#mapping) : undefined;
     for (let start = 0; start < block.length;) {
       const found = block.indexOf(newline, start);
       const end = found < 0 ? block.length : found;
       this.#lineNumber++;
-      const row = this.#rowAt(block, start, end, ascii, exact);
+      const row = this.#rowAt(block, start, end, scanner);
       if (row !== undefined) rows.push(row);
       start = end + 1;
     }
     return rows;
   }
 
-  #rowAt(block: Buffer, lineStart: number, lineEnd: number, ascii: boolean, exact: boolean): ReadRow | undefined {
+  #rowAt(block: Buffer, lineStart: number, lineEnd: number, scanner: RowScanner | undefined): ReadRow | undefined {
+    const lineNumber = this.#lineNumber;
     let start = lineStart;
     let end = lineEnd;
     while (start < end && isBlank(block[start] as number)) start++;
     while (start < end && isBlank(block[end - 1] as number)) end--;
-    const line = block.toString(ascii ? "latin1" : "utf8", start, end);
-    // Blanks that are not ASCII, and a byte order mark.
-    const text = ascii ? line : line.trim();
-    if (text === "") return undefined;
-    const lineNumber = this.#lineNumber;
-    const bytes = exact && text.length === line.length ? block : undefined;
-    try {
-      return { lineNumber, entry: entryOfRow(parseObject(text), { text, bytes, start, end }, this.#mapping), error: undefined };
-    } catch (error) {
-      return { lineNumber, entry: undefined, error: BigMapError.from(error) };
+    if (scanner?.find(start, end) === true) {
+      const { keyStart, keyEnd, valueStart, valueEnd } = scanner;
+      const entry = { key: block.subarray(keyStart, keyEnd), value: block.subarray(valueStart, valueEnd) };
+      return { lineNumber, entry, error: undefined };
     }
+    // Trimmed again: there are blanks that are not ASCII, and the byte order mark.
+    const text = block.toString("utf8", start, end).trim();
+    return text === "" ? undefined : readRow(text, lineNumber, this.#mapping);
+  }
+}
+
+function readRow(text: string, lineNumber: number, mapping: RowMapping): ReadRow {
+  try {
+    return { lineNumber, entry: entryOfRow(parseObject(text), text, mapping), error: undefined };
+  } catch (error) {
+    return { lineNumber, entry: undefined, error: BigMapError.from(error) };
   }
 }
 

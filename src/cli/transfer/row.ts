@@ -1,6 +1,5 @@
 import { BigMapError } from "../../base/errors.js";
 import { decodeBytes, exactText } from "../byte-text.js";
-import { compactEnd, compactStringEnd } from "./compact-json.js";
 
 /**
  * One entry in a file, as `export` writes it and `import` reads it back:
@@ -29,22 +28,13 @@ export interface RowMapping {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A row as it stands in the input. */
-export interface RowSource {
-  /** What is stored with the whole row. */
-  readonly text: string;
-  /** The text is `bytes[start .. end)`; undefined where it stands nowhere as UTF-8. */
-  readonly bytes: Uint8Array | undefined;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Reads the entry out of a row. Its key and value may be slices of the source's bytes. Errors: INVALID_ARGUMENT. */
-export function entryOfRow(row: Row, source: RowSource, mapping: RowMapping): Entry {
+/** Reads the entry out of a row. `rowText` is what is stored with the whole row. Errors: INVALID_ARGUMENT. */
+export function entryOfRow(row: Row, rowText: string, mapping: RowMapping): Entry {
   const explicit = mapping.keyField !== undefined || mapping.valueField !== undefined || mapping.wholeRow;
-  if (!explicit && isEntryRow(row)) return exportedEntry(row, source);
-  const key = Buffer.from(fieldText(row, mapping.keyField ?? entryFields.key));
-  return { key, value: mapping.valueField === undefined ? wholeRow(source) : Buffer.from(fieldText(row, mapping.valueField)) };
+  if (!explicit && isEntryRow(row)) return exportedEntry(row);
+  const key = fieldText(row, mapping.keyField ?? entryFields.key);
+  const value = mapping.valueField === undefined ? rowText : fieldText(row, mapping.valueField);
+  return { key: Buffer.from(key), value: Buffer.from(value) };
 }
 
 /** The row for an entry; an object or array in JSON is put in as such where that loses no byte. */
@@ -58,55 +48,18 @@ export function rowOfEntry(entry: Entry, embedJson: boolean): { key: string; val
 }
 
 function isEntryRow(row: Row): boolean {
-  let others = 0;
-  for (const name in row) if (name !== entryFields.key && name !== entryFields.value && name !== entryFields.encoding) others++;
-  return others === 0 && Object.hasOwn(row, entryFields.key) && Object.hasOwn(row, entryFields.value);
+  const names = Object.keys(row);
+  const known = names.every((name) => name === entryFields.key || name === entryFields.value || name === entryFields.encoding);
+  return known && entryFields.key in row && entryFields.value in row;
 }
 
-function exportedEntry(row: Row, source: RowSource): Entry {
+function exportedEntry(row: Row): Entry {
   const encoding = row[entryFields.encoding] ?? "";
-  if (encoding === "") {
-    const slices = slicesOfCompactRow(row, source);
-    if (slices !== undefined) return slices;
-  }
   const key = fieldText(row, entryFields.key);
   const value = fieldText(row, entryFields.value);
   if (encoding === "") return { key: Buffer.from(key), value: Buffer.from(value) };
   if (encoding !== "base64") throw new BigMapError("INVALID_ARGUMENT", `The encoding ${JSON.stringify(encoding)} is not known`);
   return { key: decodeBytes(key, "base64"), value: decodeBytes(value, "base64") };
-}
-
-function wholeRow({ text, bytes, start, end }: RowSource): Uint8Array {
-  return bytes === undefined ? Buffer.from(text) : bytes.subarray(start, end);
-}
-
-const keyPrefix = '{"key":';
-const valuePrefix = ',"value":';
-const emptyRowChars = '{"key":"","value":""}'.length;
-
-/**
- * The entry of a compact row as slices of the input; undefined for every other row. It spares the value its way through
- * JSON.stringify, and the copy.
- */
-function slicesOfCompactRow(row: Row, { text, bytes, start, end }: RowSource): Entry | undefined {
-  const { key, value } = row;
-  if (bytes === undefined || typeof key !== "string" || !isCompactRow(text, key, value)) return undefined;
-  const keyStart = start + keyPrefix.length + 1;
-  const keyEnd = keyStart + (text.length === end - start ? key.length : Buffer.byteLength(key));
-  // A string is stored without its quotes.
-  const quoteBytes = typeof value === "string" ? 1 : 0;
-  const valueStart = keyEnd + 1 + valuePrefix.length + quoteBytes;
-  return { key: bytes.subarray(keyStart, keyEnd), value: bytes.subarray(valueStart, end - 1 - quoteBytes) };
-}
-
-/** Whether the row's text is what `export` writes: key and value in this order, without blanks. Rows with escapes are passed over. */
-function isCompactRow(text: string, key: string, value: unknown): boolean {
-  if (!text.startsWith(keyPrefix)) return false;
-  // No JSON says two strings in fewer characters, and blanks, escapes or a member that comes twice take more.
-  if (typeof value === "string") return text.length === emptyRowChars + key.length + value.length;
-  const keyEnd = compactStringEnd(text, keyPrefix.length, key);
-  if (keyEnd < 0 || !text.startsWith(valuePrefix, keyEnd)) return false;
-  return compactEnd(text, keyEnd + valuePrefix.length, value) === text.length - 1;
 }
 
 /** Text is taken as it is, everything else as JSON. */
