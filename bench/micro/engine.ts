@@ -111,7 +111,7 @@ async function storeWithEntries(scale: Scale): Promise<string> {
 
 /** As the engine opens it; its threads are left out. */
 function openPlain(folder: string): Promise<RocksDatabase> {
-  return openRocks(folder, rocksOptions(memoryBytes));
+  return openRocks(folder, rocksOptions({ memoryBytes }));
 }
 
 /** Random keys of entries, made beforehand: making them is no part of what is timed. */

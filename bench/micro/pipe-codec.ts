@@ -50,12 +50,12 @@ function requestBenchmarks(load: Load, count: number): MicroBenchmark[] {
 
 function responseBenchmarks(load: Load, count: number): MicroBenchmark[] {
   const encode = (): (() => number) => {
-    const results = responseOf(load, count);
-    return () => encodePipeResponse(12_345, results).length;
+    const answers = [{ batchId: 12_345, results: responseOf(load, count) }];
+    return () => encodePipeResponse(answers).length;
   };
   const decode = (): (() => number) => {
-    const frame = encodePipeResponse(12_345, responseOf(load, count));
-    return () => decodePipeResponse(frame).results.count;
+    const frame = encodePipeResponse([{ batchId: 12_345, results: responseOf(load, count) }]);
+    return () => decodePipeResponse(frame).answers.length;
   };
   return [benchmark(`pipe response encode, ${load.label}`, count, encode), benchmark(`pipe response decode, ${load.label}`, count, decode)];
 }

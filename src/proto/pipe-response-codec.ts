@@ -7,52 +7,94 @@ import { FrameReader, frameInvalid, wireType } from "./frame-reader.js";
 import { FrameWriter, fieldBytes, numberFieldBytes, varintBytes } from "./frame-writer.js";
 import { PackedColumn } from "./packed-column.js";
 
-/** bigmap.v1.PipeResponse <-> ResultBatch, by hand. HOT: see pipe-request-codec. */
-export interface PipeResponseFrame {
+/** Results of one batch, or of some of its operations. Undefined `indexes` mean all of them: whoever sent the batch checks the count. */
+export interface PipeAnswer {
   readonly batchId: number;
-  /** Undefined `indexes` mean all operations of the batch: whoever sent the batch checks the count. */
   readonly results: ResultBatch;
+}
+
+/** bigmap.v1.PipeResponse <-> answers, by hand. HOT: see pipe-request-codec. */
+export interface PipeResponseFrame {
+  readonly answers: readonly PipeAnswer[];
   /** Set in the last frame of a pipe that ends in order: batches past this one were not begun. */
   readonly closingLastBatchId: number | undefined;
 }
 
-export function encodePipeResponse(batchId: number, results: ResultBatch): Buffer {
-  const { count, indexes, statuses, versions, valueOffsets } = results;
-  let indexColumnBytes = 0;
-  let versionColumnBytes = 0;
-  let valueColumnBytes = 0;
-  for (let i = 0; i < count; i++) {
-    if (indexes !== undefined) indexColumnBytes += varintBytes(indexes[i] as number);
-    versionColumnBytes += varintBytes(versions[i] as number);
-    if (statuses[i] === resultStatus.foundValue)
-      valueColumnBytes += varintBytes((valueOffsets[i + 1] as number) - (valueOffsets[i] as number));
-  }
-  const errors = encodeErrors(results.errors);
-  let errorBytes = 0;
-  for (const error of errors) errorBytes += fieldBytes(error.length);
-  const writer = new FrameWriter(
-    numberFieldBytes(batchId) +
-      fieldBytes(indexColumnBytes) +
-      fieldBytes(count) +
-      fieldBytes(versionColumnBytes) +
-      fieldBytes(valueColumnBytes) +
-      fieldBytes(results.values.length) +
-      errorBytes,
-  );
-  writer.numberField(1, batchId);
-  if (indexes !== undefined && count > 0) {
-    writer.beginField(2, indexColumnBytes);
-    for (let i = 0; i < count; i++) writer.varint(indexes[i] as number);
-  }
-  writer.bytesField(3, statuses);
-  if (count > 0) {
-    writer.beginField(4, versionColumnBytes);
-    for (let i = 0; i < count; i++) writer.varint(versions[i] as number);
-  }
-  writeValueLengths(writer, valueColumnBytes, results);
-  writer.bytesField(6, results.values);
-  for (const error of errors) writer.bytesField(7, error);
+const moreField = 9;
+const moreTag = (moreField << 3) | wireType.lengthDelimited;
+const noEncodedErrors: readonly Buffer[] = [];
+
+/** One frame for answers of several batches: each message costs both ends as much as dozens of operations. At least one answer. */
+export function encodePipeResponse(answers: readonly PipeAnswer[]): Buffer {
+  const parts = answers.map((answer) => new AnswerWriter(answer));
+  let frameBytes = 0;
+  for (const part of parts) frameBytes += frameBytes === 0 ? part.sizeBytes : fieldBytes(part.sizeBytes);
+  const writer = new FrameWriter(frameBytes);
+  parts.forEach((part, i) => {
+    if (i > 0) writer.beginField(moreField, part.sizeBytes);
+    part.write(writer);
+  });
   return writer.finish();
+}
+
+/** Writes one answer, whose size it knows beforehand. */
+class AnswerWriter {
+  readonly sizeBytes: number;
+  readonly #answer: PipeAnswer;
+  readonly #errors: readonly Buffer[];
+  #indexColumnBytes = 0;
+  #versionColumnBytes = 0;
+  #valueColumnBytes = 0;
+
+  constructor(answer: PipeAnswer) {
+    this.#answer = answer;
+    const { results } = answer;
+    this.#measureColumns(results);
+    this.#errors = results.errors.size === 0 ? noEncodedErrors : encodeErrors(results.errors);
+    let errorBytes = 0;
+    for (const error of this.#errors) errorBytes += fieldBytes(error.length);
+    this.sizeBytes =
+      numberFieldBytes(answer.batchId) +
+      fieldBytes(this.#indexColumnBytes) +
+      fieldBytes(results.count) +
+      fieldBytes(this.#versionColumnBytes) +
+      fieldBytes(this.#valueColumnBytes) +
+      fieldBytes(results.values.length) +
+      errorBytes;
+  }
+
+  #measureColumns({ count, indexes, statuses, versions, valueOffsets }: ResultBatch): void {
+    let indexColumnBytes = 0;
+    let versionColumnBytes = 0;
+    let valueColumnBytes = 0;
+    for (let i = 0; i < count; i++) {
+      if (indexes !== undefined) indexColumnBytes += varintBytes(indexes[i] as number);
+      versionColumnBytes += varintBytes(versions[i] as number);
+      if (statuses[i] === resultStatus.foundValue)
+        valueColumnBytes += varintBytes((valueOffsets[i + 1] as number) - (valueOffsets[i] as number));
+    }
+    this.#indexColumnBytes = indexColumnBytes;
+    this.#versionColumnBytes = versionColumnBytes;
+    this.#valueColumnBytes = valueColumnBytes;
+  }
+
+  write(writer: FrameWriter): void {
+    const { batchId, results } = this.#answer;
+    const { count, indexes, statuses, versions } = results;
+    writer.numberField(1, batchId);
+    if (indexes !== undefined && count > 0) {
+      writer.beginField(2, this.#indexColumnBytes);
+      for (let i = 0; i < count; i++) writer.varint(indexes[i] as number);
+    }
+    writer.bytesField(3, statuses);
+    if (count > 0) {
+      writer.beginField(4, this.#versionColumnBytes);
+      for (let i = 0; i < count; i++) writer.varint(versions[i] as number);
+    }
+    writeValueLengths(writer, this.#valueColumnBytes, results);
+    writer.bytesField(6, results.values);
+    for (const error of this.#errors) writer.bytesField(7, error);
+  }
 }
 
 /** The last frame of a pipe that the server ends in order. */
@@ -66,23 +108,10 @@ export function encodePipeClosing(lastBatchId: number): Buffer {
 
 /** Errors: FRAME_INVALID. Values are slices of the frame. */
 export function decodePipeResponse(frame: Buffer): PipeResponseFrame {
+  const answers: PipeAnswer[] = [];
   const fields = new ResponseFields();
-  fields.read(frame);
-  const { statuses, values } = fields;
-  const count = statuses.length;
-  if (count > limits.batchMaxOperations) throw frameInvalid("An answer has more results than a batch may have operations");
-  if (count > 0 && fields.batchId === 0) throw frameInvalid("An answer names no batch");
-  const results: ResultBatch = {
-    count,
-    indexes: readIndexes(fields.indexes.reader(frame), count),
-    statuses,
-    versions: readVersions(fields.versions.reader(frame), count),
-    values,
-    valueOffsets: readValueOffsets(fields.valueBytes.reader(frame), statuses, values.length),
-    errors: fields.errors ?? noErrors,
-  };
-  checkStatuses(statuses, results.errors);
-  return { batchId: fields.batchId, results, closingLastBatchId: fields.closingLastBatchId };
+  fields.read(frame, 0, frame.length, answers);
+  return { answers, closingLastBatchId: fields.closingLastBatchId };
 }
 
 class ResponseFields {
@@ -95,12 +124,39 @@ class ResponseFields {
   readonly versions = new PackedColumn();
   readonly valueBytes = new PackedColumn();
 
-  read(frame: Buffer): void {
-    const reader = new FrameReader(frame);
+  /** Reads `frame[start .. end)` and adds its answer, if it has one, and those of further batches behind it to `answers`. */
+  read(frame: Buffer, start: number, end: number, answers: PipeAnswer[], isOuter = true): void {
+    const place = answers.length;
+    const reader = new FrameReader(frame, start, end);
     while (!reader.atEnd) {
       const tag = reader.tag();
-      this.#field(frame, reader, tag);
+      if (tag === moreTag && isOuter) {
+        const moreStart = reader.lengthDelimited();
+        new ResponseFields().read(frame, moreStart, reader.position, answers, false);
+      } else {
+        this.#field(frame, reader, tag);
+      }
     }
+    const answer = this.#answer(frame);
+    if (answer !== undefined) answers.splice(place, 0, answer);
+  }
+
+  #answer(frame: Buffer): PipeAnswer | undefined {
+    const { batchId, statuses, values } = this;
+    const count = statuses.length;
+    if (count > limits.batchMaxOperations) throw frameInvalid("An answer has more results than a batch may have operations");
+    if (count > 0 && batchId === 0) throw frameInvalid("An answer names no batch");
+    const results: ResultBatch = {
+      count,
+      indexes: readIndexes(this.indexes.reader(frame), count),
+      statuses,
+      versions: readVersions(this.versions.reader(frame), count),
+      values,
+      valueOffsets: readValueOffsets(this.valueBytes.reader(frame), statuses, values.length),
+      errors: this.errors ?? noErrors,
+    };
+    checkStatuses(statuses, results.errors);
+    return batchId === 0 ? undefined : { batchId, results };
   }
 
   #field(frame: Buffer, reader: FrameReader, tag: number): void {
@@ -125,7 +181,7 @@ class ResponseFields {
     if (field === 2) this.indexes.take(reader, tag);
     else if (field === 4) this.versions.take(reader, tag);
     else if (field === 5) this.valueBytes.take(reader, tag);
-    else if (field <= 8) throw frameInvalid(`Field ${field} of an answer has a wrong wire type`);
+    else if (field <= moreField) throw frameInvalid(`Field ${field} of an answer has a wrong wire type, or stands where it may not`);
     else reader.skip(tag);
   }
 

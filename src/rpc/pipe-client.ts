@@ -5,7 +5,7 @@ import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { OperationBatch } from "../base/operation-batch.js";
 import { encodePipeRequest } from "../proto/pipe-request-codec.js";
-import { decodePipeResponse, type PipeResponseFrame } from "../proto/pipe-response-codec.js";
+import { decodePipeResponse, type PipeAnswer } from "../proto/pipe-response-codec.js";
 import { failureOf, type PipeStream } from "./grpc-channel.js";
 import { PipeBatch, type PipeSink } from "./pipe-batch.js";
 
@@ -165,7 +165,7 @@ export class PipeClient {
     if (this.#state.kind === "closed") return;
     try {
       const frame = decodePipeResponse(bytes);
-      if (frame.results.count > 0) this.#onResults(frame);
+      for (const answer of frame.answers) if (answer.results.count > 0) this.#onResults(answer);
       if (frame.closingLastBatchId !== undefined) this.#onClosing(frame.closingLastBatchId);
     } catch (error) {
       this.abort(BigMapError.from(error));
@@ -174,7 +174,7 @@ export class PipeClient {
     this.#pump();
   }
 
-  #onResults({ batchId, results }: PipeResponseFrame): void {
+  #onResults({ batchId, results }: PipeAnswer): void {
     const pipeBatch = this.#sent.get(batchId);
     if (pipeBatch === undefined) throw new BigMapError("FRAME_INVALID", `Batch ${batchId} is answered, but waits for nothing`);
     pipeBatch.deliver(results);

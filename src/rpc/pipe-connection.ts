@@ -5,7 +5,7 @@ import { assert, BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
 import { resultStatus, type OperationTarget, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
-import { encodePipeClosing, encodePipeResponse } from "../proto/pipe-response-codec.js";
+import { encodePipeClosing, encodePipeResponse, type PipeAnswer } from "../proto/pipe-response-codec.js";
 import { decodePipeRequest } from "../proto/pipe-request-codec.js";
 import { toGrpcStatus } from "./grpc-status.js";
 import type { PipeCall } from "./service.js";
@@ -18,6 +18,9 @@ export interface PipeConnectionPorts {
   readonly onEnd: () => void;
 }
 
+/** Answers are not gathered past this many bytes. */
+const gatheredTargetBytes = 256 * 1024;
+
 /** Why a pipe stops reading: the client said its last, the server drains, or a frame was wrong. */
 type Ending = { readonly kind: "half-closed" } | { readonly kind: "draining" } | { readonly kind: "failed"; readonly error: BigMapError };
 
@@ -26,6 +29,7 @@ type Ending = { readonly kind: "half-closed" } | { readonly kind: "draining" } |
  * stay within their limits, answers everything that it accepted, and then ends. HOT.
  */
 export class PipeConnection {
+  readonly #onTurnEnd = (): void => this.#sendGathered();
   readonly #call: PipeCall;
   readonly #ports: PipeConnectionPorts;
   #lastBatchId = 0;
@@ -33,6 +37,9 @@ export class PipeConnection {
   #unansweredBytes = 0;
   /** Encoded answers that the network has not taken. */
   #unsentBytes = 0;
+  /** What was answered in this turn of the loop and is not encoded. */
+  #gathered: PipeAnswer[] = [];
+  #gatheredBytes = 0;
   #paused = false;
   #writable = true;
   #ending: Ending | undefined;
@@ -90,11 +97,32 @@ export class PipeConnection {
     this.#unansweredOperations -= results.count;
     this.#unansweredBytes -= answeredFrameBytes;
     if (this.#ended || results.count === 0) return;
-    const full = this.#unsentBytes >= limits.pipeReplyMaxBytes;
-    this.#write(encodePipeResponse(batchId, full ? withoutValues(results) : results));
-    giveBytes(results.values);
+    const full = this.#unsentBytes + this.#gatheredBytes >= limits.pipeReplyMaxBytes;
+    this.#gather({ batchId, results: full ? withoutValues(results) : results });
     this.#throttle();
     this.#endIfAnswered();
+  }
+
+  /**
+   * What is answered in one turn goes out as one message: a message costs both ends as much as dozens of operations, and a batch of
+   * which some keys are cached, others read and others written is answered in many parts. Where nothing is left to answer there is
+   * nothing to wait for.
+   */
+  #gather(answer: PipeAnswer): void {
+    this.#gathered.push(answer);
+    this.#gatheredBytes += roughBytes(answer.results);
+    if (this.#unansweredOperations === 0 || this.#gatheredBytes >= gatheredTargetBytes) this.#sendGathered();
+    else if (this.#gathered.length === 1) setImmediate(this.#onTurnEnd);
+  }
+
+  #sendGathered(): void {
+    const answers = this.#gathered;
+    if (answers.length === 0) return;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    if (this.#ended) return;
+    this.#write(encodePipeResponse(answers));
+    for (const { results } of answers) giveBytes(results.values);
   }
 
   #write(frame: Buffer): void {
@@ -145,6 +173,11 @@ export class PipeConnection {
     this.#ended = true;
     this.#ports.onEnd();
   }
+}
+
+/** What the results take in a message, at most or little more. */
+function roughBytes({ values, count, errors }: ResultBatch): number {
+  return values.length + count * 16 + errors.size * 512;
 }
 
 /** The results with OVERLOADED in place of every value: a client that does not take its answers must not fill our memory. */

@@ -46,8 +46,8 @@ export class Node {
    */
   static async open(config: NodeConfig, options: NodeOptions): Promise<Node> {
     assertConfig(config);
-    const { cacheBytes, engineBytes } = divideMemory(config.memoryBytes);
-    const engine = options.engine ?? (await openDataFolder(config.dataDir, { memoryBytes: engineBytes }));
+    const { cacheBytes, engine: engineOptions } = divideMemory(config.memoryBytes);
+    const engine = options.engine ?? (await openDataFolder(config.dataDir, engineOptions));
     try {
       return await Node.#openOn(engine, config, options, cacheBytes);
     } catch (error) {

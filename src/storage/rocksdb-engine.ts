@@ -12,11 +12,16 @@ import type { WriteBatch } from "./write-batch.js";
 export interface RocksEngineOptions {
   /** Main memory for RocksDB's write buffers and block cache together. */
   readonly memoryBytes: number;
+  /** How much of it is for write buffers, which may take half as much again; by default a quarter. */
+  readonly writeBufferShare?: number;
   /** Threads for `getMany`; by default one a core, between 1 and 4. */
   readonly readThreads?: number;
 }
 
 const mibBytes = 2 ** 20;
+
+/** More would only make flushes and restarts longer. */
+export const writeBuffersMostBytes = 256 * mibBytes;
 
 /**
  * A compaction writes its result beside its input: at most 25 table files (RocksDB's default), each an eighth of the write
@@ -27,7 +32,7 @@ const compactionPerBudget = 25 / 8;
 /** Opens (or creates) the store in `folder`. Errors: DATA_DIR_IN_USE, STORAGE_CORRUPT, DISK_FULL, STORAGE_FAILED. */
 export async function openRocksEngine(folder: string, options: RocksEngineOptions): Promise<StorageEngine> {
   try {
-    const opened = rocksOptions(options.memoryBytes);
+    const opened = rocksOptions(options);
     const database = await openRocks(folder, opened);
     return await startThreads(
       database,
@@ -50,10 +55,10 @@ async function startThreads(database: RocksDatabase, compactionMaxBytes: number,
 }
 
 /** How the engine opens RocksDB with this budget. */
-export function rocksOptions(memoryBytes: number): RocksOpenOptions {
+export function rocksOptions({ memoryBytes, writeBufferShare = 0.25 }: RocksEngineOptions): RocksOpenOptions {
   // RocksDB makes table files of an eighth of this: below 32 MiB a large store would have too many of them. Write
   // buffers may take one and a half times as much; the cache gets the rest. The cache's size is 32 bits wide.
-  const memtableMemoryBudget = Math.min(256 * mibBytes, Math.max(32 * mibBytes, Math.floor(memoryBytes / 4)));
+  const memtableMemoryBudget = Math.min(writeBuffersMostBytes, Math.max(32 * mibBytes, Math.floor(memoryBytes * writeBufferShare)));
   const cacheSize = Math.min(2 ** 32 - 1, Math.max(8 * mibBytes, memoryBytes - 1.5 * memtableMemoryBudget));
   return {
     // Brings ZSTD from level 2 on: 300 MB of text took 140 MB, and levels 0 and 1, which are rewritten soon, cost no time.

@@ -20,7 +20,7 @@ import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { errorToWire } from "../../src/proto/error-codec.js";
 import { bigmap } from "../../src/proto/gen/bigmap.js";
 import { decodePipeRequest, encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
-import { decodePipeResponse, encodePipeClosing, encodePipeResponse } from "../../src/proto/pipe-response-codec.js";
+import { decodePipeResponse, encodePipeClosing, encodePipeResponse, type PipeAnswer } from "../../src/proto/pipe-response-codec.js";
 import { operationBatch, resultBatch, version } from "./arbitraries.js";
 
 const { PipeRequest, PipeResponse } = bigmap.v1;
@@ -44,6 +44,10 @@ function resultRows(results: ResultBatch): unknown {
     error: describeError(results.errors.get(i)),
   }));
   return { indexes: results.indexes === undefined ? undefined : [...results.indexes], rows };
+}
+
+function answerRows(answers: readonly PipeAnswer[]): unknown {
+  return answers.map((answer) => ({ batchId: answer.batchId, results: resultRows(answer.results) }));
 }
 
 function describeError(error: BigMapError | undefined): unknown {
@@ -229,9 +233,8 @@ describe("the pipe's response frames", () => {
   test("come back as they were", () => {
     fc.assert(
       fc.property(resultBatch, batchId, (results, id) => {
-        const frame = decodePipeResponse(encodePipeResponse(id, results));
-        assert.equal(frame.batchId, id);
-        assert.deepEqual(resultRows(frame.results), resultRows(results));
+        const frame = decodePipeResponse(encodePipeResponse([{ batchId: id, results }]));
+        assert.deepEqual(answerRows(frame.answers), answerRows([{ batchId: id, results }]));
         assert.equal(frame.closingLastBatchId, undefined);
       }),
       { seed: 3, numRuns: 300 },
@@ -242,13 +245,40 @@ describe("the pipe's response frames", () => {
     fc.assert(
       fc.property(resultBatch, batchId, (results, id) => {
         const generated = generatedResponse(results, id);
-        assert.deepEqual(resultRows(decodePipeResponse(Buffer.from(generated)).results), resultRows(results));
-        const read = PipeResponse.decode(encodePipeResponse(id, results));
+        assert.deepEqual(answerRows(decodePipeResponse(Buffer.from(generated)).answers), answerRows([{ batchId: id, results }]));
+        const read = PipeResponse.decode(encodePipeResponse([{ batchId: id, results }]));
         const expected = PipeResponse.decode(generated);
         assert.deepEqual(JSON.parse(JSON.stringify(read)), JSON.parse(JSON.stringify(expected)));
       }),
       { seed: 4, numRuns: 300 },
     );
+  });
+
+  test("carry the answers of several batches, which the generated code reads too", () => {
+    const answer = fc.record({ batchId, results: resultBatch });
+    fc.assert(
+      fc.property(fc.array(answer, { minLength: 1, maxLength: 5 }), (answers) => {
+        const frame = encodePipeResponse(answers);
+        assert.deepEqual(answerRows(decodePipeResponse(frame).answers), answerRows(answers));
+        const read = PipeResponse.decode(frame);
+        const ids = [read.batchId, ...(read.more ?? []).map((more) => more.batchId)];
+        assert.deepEqual(ids.map(Number), answers.map((given) => given.batchId));
+      }),
+      { seed: 8, numRuns: 200 },
+    );
+  });
+
+  test("have these bytes on the wire where there are several batches", () => {
+    const written = (version: number): ResultBatch => {
+      const builder = new ResultBatchBuilder();
+      builder.add(0, resultStatus.written, version);
+      return builder.build(true);
+    };
+    const frame = encodePipeResponse([
+      { batchId: 1, results: written(5) },
+      { batchId: 2, results: written(6) },
+    ]);
+    assert.equal(frame.toString("hex"), "08011a0104220105" + "4a08" + "08021a0104220106");
   });
 
   test("have these bytes on the wire", () => {
@@ -257,7 +287,7 @@ describe("the pipe's response frames", () => {
     builder.add(2, resultStatus.notFound, 0);
     builder.addError(3, new BigMapError("KEY_EMPTY", "m", { hint: "h" }));
     assert.equal(
-      encodePipeResponse(9, builder.build(false)).toString("hex"),
+      encodePipeResponse([{ batchId: 9, results: builder.build(false) }]).toString("hex"),
       "0809" +
         "1203000203" +
         "1a03010300" +
@@ -296,6 +326,10 @@ describe("the pipe's response frames", () => {
     ["a value without a length", "0801" + "1a0101" + "220100"],
     ["bytes that belong to no value", "0801" + "1a0103" + "220100" + "320161"],
     ["a wrong wire type", "0a00"],
+    ["a wrong wire type of a further batch", "0801" + "4801"],
+    ["a further batch within a further batch", "0801" + "4a06" + "0801" + "4a020801"],
+    ["a further batch without an id", "0801" + "4a06" + "1a0103" + "220100"],
+    ["a further batch that ends in the middle of a field", "0801" + "4a03" + "080232" + "0100"],
   ];
   for (const [name, hex] of malformed) {
     test(`with ${name} are FRAME_INVALID`, () => {
@@ -326,7 +360,7 @@ describe("frames of noise", () => {
   test("made of good frames by flipping one bit or cutting them are read or refused, and nothing else", () => {
     fc.assert(
       fc.property(operationBatch, resultBatch, fc.nat(), fc.nat(), (batch, results, place, cut) => {
-        for (const frame of [encodePipeRequest(batch, 1, 0), encodePipeResponse(1, results)]) {
+        for (const frame of [encodePipeRequest(batch, 1, 0), encodePipeResponse([{ batchId: 1, results }, { batchId: 2, results }])]) {
           const flipped = Buffer.from(frame);
           const bit = place % (frame.length * 8);
           flipped[bit >>> 3] = (flipped[bit >>> 3] ?? 0) ^ (1 << (bit & 7));

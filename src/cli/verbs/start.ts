@@ -4,6 +4,7 @@ import { formatSizeBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
 import type { ServerConfig } from "../../server/config.js";
 import type { RunningServer } from "../../server/server.js";
+import { letHeapGrow } from "../heap-growth.js";
 import { endpoint, oneOf, sizeBytes } from "../quantities.js";
 import type { VerbContext } from "../verb-context.js";
 
@@ -53,6 +54,7 @@ export function startVerb(context: VerbContext): Command {
       durability: options.durability,
       logLevel: options.logLevel,
     };
+    letHeapGrow();
     // Only this verb needs the server, and with it the native module.
     const { startServer } = await import("../../server/server.js");
     const server = await startServer(config);
