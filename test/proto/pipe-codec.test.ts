@@ -262,7 +262,10 @@ describe("the pipe's response frames", () => {
         assert.deepEqual(answerRows(decodePipeResponse(frame).answers), answerRows(answers));
         const read = PipeResponse.decode(frame);
         const ids = [read.batchId, ...(read.more ?? []).map((more) => more.batchId)];
-        assert.deepEqual(ids.map(Number), answers.map((given) => given.batchId));
+        assert.deepEqual(
+          ids.map(Number),
+          answers.map((given) => given.batchId),
+        );
       }),
       { seed: 8, numRuns: 200 },
     );
@@ -360,7 +363,13 @@ describe("frames of noise", () => {
   test("made of good frames by flipping one bit or cutting them are read or refused, and nothing else", () => {
     fc.assert(
       fc.property(operationBatch, resultBatch, fc.nat(), fc.nat(), (batch, results, place, cut) => {
-        for (const frame of [encodePipeRequest(batch, 1, 0), encodePipeResponse([{ batchId: 1, results }, { batchId: 2, results }])]) {
+        for (const frame of [
+          encodePipeRequest(batch, 1, 0),
+          encodePipeResponse([
+            { batchId: 1, results },
+            { batchId: 2, results },
+          ]),
+        ]) {
           const flipped = Buffer.from(frame);
           const bit = place % (frame.length * 8);
           flipped[bit >>> 3] = (flipped[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
