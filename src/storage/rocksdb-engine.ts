@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { compareBytes } from "../base/bytes.js";
+import { yieldInCompactions } from "./background-threads.js";
 import { CommitThread } from "./commit-thread.js";
 import { ReadThreads } from "./read-threads.js";
 import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
@@ -34,6 +35,7 @@ export async function openRocksEngine(folder: string, options: RocksEngineOption
   try {
     const opened = rocksOptions(options);
     const database = await openRocks(folder, opened);
+    yieldInCompactions();
     return await startThreads(
       database,
       opened.memtableMemoryBudget * compactionPerBudget,
