@@ -120,15 +120,21 @@ export class Dispatcher implements OperationTarget {
     if (this.#followsUpdate(execution, index, hosted, high, low)) return;
     const { batch } = execution;
     const { cache } = this.#parts;
-    if (!cache.find(hosted.cacheSpace, high, low, batch.keys, batch.keyOffsets[index] as number, batch.keyOffsets[index + 1] as number)) {
+    const start = batch.keyOffsets[index] as number;
+    const end = batch.keyOffsets[index + 1] as number;
+    const wantsValue = kindOf(batch.operations[index] as number) === operationKind.get;
+    const isKnown = wantsValue
+      ? cache.find(hosted.cacheSpace, high, low, batch.keys, start, end)
+      : cache.findSize(hosted.cacheSpace, high, low, batch.keys, start, end);
+    if (!isKnown) {
       this.#parts.coldReads.add(execution, index, hosted, high, low);
       this.#scheduleTurn();
     } else if (cache.foundAbsent) {
       execution.add(index, resultStatus.notFound, 0);
-    } else if (kindOf(batch.operations[index] as number) === operationKind.has) {
-      execution.add(index, resultStatus.found, cache.foundVersion);
-    } else {
+    } else if (wantsValue) {
       execution.addValue(index, cache.foundVersion, cache.foundBytes, cache.foundValueStart, cache.foundValueEnd);
+    } else {
+      execution.add(index, resultStatus.found, cache.foundVersion);
     }
   }
 
@@ -244,9 +250,9 @@ export class Dispatcher implements OperationTarget {
     const key = new PendingKey(hosted.canister.mapId, high, low, keys, start, end, execution.sessionId);
     this.#parts.pendingKeys.insert(key);
     const { cache } = this.#parts;
-    if (!cache.find(hosted.cacheSpace, high, low, keys, start, end)) group.loads.push(key);
+    if (!cache.findSize(hosted.cacheSpace, high, low, keys, start, end)) group.loads.push(key);
     else if (cache.foundAbsent) key.setAbsent();
-    else key.setSize(cache.foundVersion, end - start + cache.foundValueEnd - cache.foundValueStart + limits.entryOverheadBytes);
+    else key.setSize(cache.foundVersion, end - start + cache.foundValueBytes + limits.entryOverheadBytes);
     return key;
   }
 

@@ -6,11 +6,13 @@ import { copyBytes } from "../base/bytes.js";
  * Records lie in segments of 1 MiB, written from front to back; a hash table of typed arrays (open addressing, linear
  * probing) finds them. No object per entry: ten million small objects would ruin the garbage collector's pauses. When
  * the budget is used up the oldest segment is emptied: records that were read since they were written move to the newest
- * segment once more (FIFO with a second chance), the others go. An overwritten record stays as garbage until then.
+ * segment once more (FIFO with a second chance), the others go. An overwritten record stays as garbage until then. Of a record that
+ * goes its size and version stay for one more round, where the value was much larger: an update needs no more of the entry before it, and
+ * so reads nothing from the engine.
  *
  *     record, 8-byte aligned, little-endian words:
  *     space u32 | token high u32 | token low u32 | version low u32 |
- *     version high u16, key bytes u13, absent 1 bit, referenced 1 bit, free 1 bit | value bytes u32 | key | value
+ *     version high u16, key bytes u13, absent 1 bit, referenced 1 bit, without value 1 bit | value bytes u32 | key | value
  *
  * `space` names a set of entries that can be forgotten at once: a canister takes a new one when it is cleared. A known
  * absence is a record too, so that a repeated read of a missing key, or the first put of a new one, needs no disk.
@@ -33,22 +35,28 @@ const keyBytesShift = 16;
 const keyBytesMask = 0x1fff;
 const absentFlag = 1 << 29;
 const referencedFlag = 1 << 30;
+const withoutValueFlag = 1 << 31;
+/** Of a smaller value the record without it would save little. */
+const droppedValueFewestBytes = 128;
 
 export class EntryCache {
-  /** Of the record that `find` found last. Good until the next call that writes. */
+  /** Of the record that `find` or `findSize` found last. Good until the next call that writes. */
   foundVersion = 0;
   foundAbsent = false;
   foundBytes: Uint8Array = new Uint8Array(0);
   foundValueStart = 0;
   foundValueEnd = 0;
+  foundValueBytes = 0;
 
   /** For the statistics. */
   entries = 0;
 
   readonly #mask: number;
-  readonly #tags: Uint32Array;
-  /** Place of the record in units of 8 bytes over all segments, plus 1; 0: the slot is empty. */
-  readonly #places: Uint32Array;
+  /**
+   * For each slot two words, so that a look-up touches one line of memory: the tag of the record, and its place in units of 8 bytes over
+   * all segments, plus 1; 0: the slot is empty.
+   */
+  readonly #slots: Uint32Array;
   readonly #segmentsMost: number;
   readonly #words: Uint32Array[] = [];
   readonly #bytes: Buffer[] = [];
@@ -59,21 +67,27 @@ export class EntryCache {
   constructor(budgetBytes: number) {
     const slots = 2 ** Math.max(10, Math.ceil(Math.log2(budgetBytes / bytesPerSlot)));
     this.#mask = slots - 1;
-    this.#tags = new Uint32Array(slots);
-    this.#places = new Uint32Array(slots);
+    this.#slots = new Uint32Array(slots * 2);
     this.#segmentsMost = Math.max(2, Math.floor((budgetBytes - slots * 8) / segmentBytes));
   }
 
   /** Bytes of memory in use. */
   get sizeBytes(): number {
-    return this.#words.length * segmentBytes + this.#tags.length * 8;
+    return this.#words.length * segmentBytes + this.#slots.byteLength;
   }
 
   /** Looks the entry up; true where it, or its absence, is known: then the `found…` fields describe it. */
   find(space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    return (
+      this.findSize(space, tokenHigh, tokenLow, key, keyStart, keyEnd) && this.foundValueEnd - this.foundValueStart === this.foundValueBytes
+    );
+  }
+
+  /** As `find`, also where the version and the value's size are known but not the value: then the found value is empty. */
+  findSize(space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
     const slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
     if (slot < 0) return false;
-    const place = (this.#places[slot] as number) - 1;
+    const place = (this.#slots[slot * 2 + 1] as number) - 1;
     const segment = place >>> segmentShift;
     const words = this.#words[segment] as Uint32Array;
     const word = (place & segmentUnitMask) * 2;
@@ -82,8 +96,9 @@ export class EntryCache {
     this.foundVersion = (words[word + 3] as number) + (flags & versionHighMask) * 2 ** 32;
     this.foundAbsent = (flags & absentFlag) !== 0;
     this.foundBytes = this.#bytes[segment] as Buffer;
+    this.foundValueBytes = words[word + 5] as number;
     this.foundValueStart = word * 4 + headerBytes + ((flags >>> keyBytesShift) & keyBytesMask);
-    this.foundValueEnd = this.foundValueStart + (words[word + 5] as number);
+    this.foundValueEnd = this.foundValueStart + ((flags & withoutValueFlag) === 0 ? this.foundValueBytes : 0);
     return true;
   }
 
@@ -102,7 +117,7 @@ export class EntryCache {
   ): void {
     const keyBytes = keyEnd - keyStart;
     const valueBytes = valueEnd - valueStart;
-    const recordBytes = (headerBytes + keyBytes + valueBytes + 7) & ~7;
+    const recordBytes = roundedUp(headerBytes + keyBytes + valueBytes);
     if (recordBytes > recordMaxBytes) {
       this.#forget(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
       return;
@@ -123,7 +138,7 @@ export class EntryCache {
     copyBytes(key, keyStart, keyEnd, bytes, this.#headOffset + headerBytes);
     copyBytes(value, valueStart, valueEnd, bytes, this.#headOffset + headerBytes + keyBytes);
     this.#headOffset += recordBytes;
-    if (slot >= 0) this.#places[slot] = place + 1;
+    if (slot >= 0) this.#slots[slot * 2 + 1] = place + 1;
     else this.#insert(tagOf(space, tokenLow), place);
   }
 
@@ -136,9 +151,9 @@ export class EntryCache {
     const tag = tagOf(space, tokenLow);
     const mask = this.#mask;
     for (let slot = tag & mask; ; slot = (slot + 1) & mask) {
-      const place = this.#places[slot] as number;
+      const place = this.#slots[slot * 2 + 1] as number;
       if (place === 0) return -1;
-      if (this.#tags[slot] === tag && this.#isAt(place - 1, space, tokenHigh, tokenLow, key, keyStart, keyEnd)) return slot;
+      if (this.#slots[slot * 2] === tag && this.#isAt(place - 1, space, tokenHigh, tokenLow, key, keyStart, keyEnd)) return slot;
     }
   }
 
@@ -156,24 +171,25 @@ export class EntryCache {
 
   #insert(tag: number, place: number): void {
     let slot = tag & this.#mask;
-    while (this.#places[slot] !== 0) slot = (slot + 1) & this.#mask;
-    this.#tags[slot] = tag;
-    this.#places[slot] = place + 1;
+    while (this.#slots[slot * 2 + 1] !== 0) slot = (slot + 1) & this.#mask;
+    this.#slots[slot * 2] = tag;
+    this.#slots[slot * 2 + 1] = place + 1;
     this.entries++;
   }
 
   /** Removes a slot and closes the gap in its probe run (Knuth, TAOCP 6.4, algorithm R), so that no tombstones pile up. */
   #removeSlot(slot: number): void {
     const mask = this.#mask;
+    const slots = this.#slots;
     let gap = slot;
-    for (let next = (gap + 1) & mask; this.#places[next] !== 0; next = (next + 1) & mask) {
-      const home = (this.#tags[next] as number) & mask;
+    for (let next = (gap + 1) & mask; slots[next * 2 + 1] !== 0; next = (next + 1) & mask) {
+      const home = (slots[next * 2] as number) & mask;
       if (((next - home) & mask) < ((next - gap) & mask)) continue;
-      this.#tags[gap] = this.#tags[next] as number;
-      this.#places[gap] = this.#places[next] as number;
+      slots[gap * 2] = slots[next * 2] as number;
+      slots[gap * 2 + 1] = slots[next * 2 + 1] as number;
       gap = next;
     }
-    this.#places[gap] = 0;
+    slots[gap * 2 + 1] = 0;
     this.entries--;
   }
 
@@ -210,40 +226,59 @@ export class EntryCache {
 
   /**
    * Empties the oldest segment, which becomes the head. Records that were read move to its front, at most half of the segment,
-   * so that there is always progress; the others are forgotten.
+   * so that there is always progress; of the others what is small moves there or nothing.
    */
   #compactHead(): void {
     const words = this.#words[this.#head] as Uint32Array;
-    const bytes = this.#bytes[this.#head] as Buffer;
     let kept = 0;
     for (let offset = 0; offset + headerBytes <= segmentBytes;) {
       const word = offset / 4;
       const flags = words[word + 4] as number;
       const keyBytes = (flags >>> keyBytesShift) & keyBytesMask;
       if (keyBytes === 0) break;
-      const recordBytes = (headerBytes + keyBytes + (words[word + 5] as number) + 7) & ~7;
+      const hasValue = (flags & withoutValueFlag) === 0;
+      const recordBytes = roundedUp(headerBytes + keyBytes + (hasValue ? (words[word + 5] as number) : 0));
       const slot = this.#slotAt(words, word, this.#head * segmentUnits + offset / 8);
-      if (slot >= 0 && (flags & referencedFlag) !== 0 && kept + recordBytes <= segmentBytes / 2) {
-        words[word + 4] = flags & ~referencedFlag;
-        bytes.copyWithin(kept, offset, offset + recordBytes);
-        this.#places[slot] = this.#head * segmentUnits + kept / 8 + 1;
-        kept += recordBytes;
-      } else if (slot >= 0) {
-        this.#removeSlot(slot);
-      }
+      if (slot >= 0) kept += this.#keepOrRemove(slot, offset, kept, recordBytes);
       offset += recordBytes;
     }
     this.#headOffset = kept;
   }
 
+  /** Moves a live record of the head segment from `offset` to `kept`, whole or without its value, or forgets it. Returns the bytes kept. */
+  #keepOrRemove(slot: number, offset: number, kept: number, recordBytes: number): number {
+    const words = this.#words[this.#head] as Uint32Array;
+    const word = offset / 4;
+    const flags = words[word + 4] as number;
+    let keptFlags = flags & ~referencedFlag;
+    let keptBytes = recordBytes;
+    if ((flags & referencedFlag) === 0 || kept + recordBytes > segmentBytes / 2) {
+      keptFlags |= withoutValueFlag;
+      keptBytes = roundedUp(headerBytes + ((flags >>> keyBytesShift) & keyBytesMask));
+      const isWorthwhile = (flags & withoutValueFlag) === 0 && (words[word + 5] as number) >= droppedValueFewestBytes;
+      if (!isWorthwhile || kept + keptBytes > segmentBytes / 2) {
+        this.#removeSlot(slot);
+        return 0;
+      }
+    }
+    words[word + 4] = keptFlags;
+    (this.#bytes[this.#head] as Buffer).copyWithin(kept, offset, offset + keptBytes);
+    this.#slots[slot * 2 + 1] = this.#head * segmentUnits + kept / 8 + 1;
+    return keptBytes;
+  }
+
   /** The slot that names the record at this very place, or -1 where a newer one replaced it. */
   #slotAt(words: Uint32Array, word: number, place: number): number {
     const tag = tagOf(words[word] as number, words[word + 2] as number);
-    for (let slot = tag & this.#mask; this.#places[slot] !== 0; slot = (slot + 1) & this.#mask) {
-      if (this.#places[slot] === place + 1) return slot;
+    for (let slot = tag & this.#mask; this.#slots[slot * 2 + 1] !== 0; slot = (slot + 1) & this.#mask) {
+      if (this.#slots[slot * 2 + 1] === place + 1) return slot;
     }
     return -1;
   }
+}
+
+function roundedUp(bytes: number): number {
+  return (bytes + 7) & ~7;
 }
 
 /** Tokens are uniform already; the space is mixed in so that equal keys of several maps do not share a probe run. */

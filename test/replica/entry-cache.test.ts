@@ -28,15 +28,28 @@ class CheckedCache {
 
   /** True where the cache knows the entry; what it says must be what was set last. */
   find(space: number, key: string): boolean {
+    const { cache } = this;
+    const isSizeKnown = this.findSize(space, key);
     const bytes = Buffer.from(`##${key}##`);
     const { high, low } = tokenOf(bytes.subarray(2, bytes.length - 2));
-    const { cache } = this;
     if (!cache.find(space, high, low, bytes, 2, bytes.length - 2)) return false;
+    assert.ok(isSizeKnown);
+    const known = this.model.get(`${space}/${key}`) as Known;
+    assert.deepEqual(Buffer.from(cache.foundBytes.subarray(cache.foundValueStart, cache.foundValueEnd)), known.value);
+    return true;
+  }
+
+  /** True where the cache knows the entry's version and size; they must be those that were set last. */
+  findSize(space: number, key: string): boolean {
+    const { cache } = this;
+    const bytes = Buffer.from(key);
+    const { high, low } = tokenOf(bytes);
+    if (!cache.findSize(space, high, low, bytes, 0, bytes.length)) return false;
     const known = this.model.get(`${space}/${key}`);
     assert.ok(known !== undefined, `${space}/${key} was never set`);
     assert.equal(cache.foundAbsent, known.version === 0);
     assert.equal(cache.foundVersion, known.version);
-    assert.deepEqual(Buffer.from(cache.foundBytes.subarray(cache.foundValueStart, cache.foundValueEnd)), known.value);
+    assert.equal(cache.foundValueBytes, known.value.length);
     return true;
   }
 }
@@ -119,6 +132,19 @@ describe("the entry cache", () => {
     }
     assert.equal(hot.filter((key) => checked.find(1, key)).length, hot.length);
     assert.ok(!checked.find(1, "cold-0"));
+  });
+
+  test("knows size and version of what it let go, for one round more", () => {
+    const checked = new CheckedCache(smallBudget);
+    const keys = Array.from({ length: 3_000 }, (_, i) => `key-${i}`);
+    keys.forEach((key, i) => checked.set(1, key, i + 1, valueOf(i, 1_000)));
+    assert.ok(keys.every((key) => checked.findSize(1, key)));
+    assert.ok(!checked.find(1, "key-0"));
+    assert.ok(checked.find(1, "key-2999"));
+    checked.set(1, "key-0", 5_000, valueOf(5_000, 300));
+    assert.ok(checked.find(1, "key-0"));
+    for (let i = 0; i < 200_000; i++) checked.set(1, `other-${i}`, i + 1, valueOf(i, 1_000));
+    assert.ok(!checked.findSize(1, "key-1"));
   });
 
   test("does not keep a value that is large beside its segments, and forgets the one that it replaces", () => {
