@@ -27,6 +27,9 @@ export interface CoalescerPorts {
   readonly random: Random;
 }
 
+/** Fewer operations wait for the end of the turn, where others are under way: a message costs as much as dozens of operations. */
+const flushedFewest = 32;
+
 let capturedResolve: Resolve;
 let capturedReject: Reject;
 /** One executor for all promises: what it captures is read at once. */
@@ -54,6 +57,14 @@ export class Coalescer implements BatchOwner {
   readonly #keysOfRetry = new Map<PendingBatch, string[]>();
   readonly #abortListeners = new Map<PendingBatch, () => void>();
   readonly #flush = (): void => this.flush();
+  #isSubmitting = false;
+  #flushIsDue = false;
+  readonly #flushAfterCallers = (): void => process.nextTick(this.#flushDue);
+  readonly #flushDue = (): void => {
+    this.#flushIsDue = false;
+    const asked = this.#open?.count ?? 0;
+    if (asked >= flushedFewest || this.#sent.length === 0) this.flush();
+  };
   /** The same function for every signal, so that a signal that is used a million times is listened to once. */
   readonly #onLaneAbort = (): void => {
     this.#lane.refuseWhere((held) => (held.terms.signal?.aborted === true ? cancelled(held.terms.signal) : undefined));
@@ -192,6 +203,17 @@ export class Coalescer implements BatchOwner {
     if (this.#closed) this.#tellIdle();
   }
 
+  /**
+   * What callers ask as soon as they have their answers does not wait for the end of the turn: it leaves once all of them have run, still
+   * inside the event that brought the answers. (A tick that a microtask asks for comes after all microtasks.) Where the answers came
+   * inside the call that asked, the loop must have its turn first, or nothing else ever had one.
+   */
+  delivered(): void {
+    if (this.#isSubmitting || this.#flushIsDue) return;
+    this.#flushIsDue = true;
+    queueMicrotask(this.#flushAfterCallers);
+  }
+
   get #idle(): boolean {
     return this.#open === undefined && this.#sealed.length === 0 && this.#sent.length === 0 && this.#lane.idle;
   }
@@ -223,7 +245,9 @@ export class Coalescer implements BatchOwner {
     this.#lastShape = batch.shape;
     this.#sent.push(batch);
     this.#deadlineTimer.setBy(batch.deadlineMs);
+    this.#isSubmitting = true;
     this.#ports.connection.submit(operations, this.#ports.sessionId, batch);
+    this.#isSubmitting = false;
   }
 
   /** What was asked but not sent on keys that the lane has just taken lines up there: older than all that is asked from now on. */

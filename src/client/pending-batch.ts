@@ -30,6 +30,8 @@ export interface BatchOwner {
   retry(batch: PendingBatch, indexes: readonly number[], errors: readonly BigMapError[]): void;
   /** Every operation is answered or taken over. */
   finished(batch: PendingBatch): void;
+  /** Callers have their answers, and will ask again in a moment. */
+  delivered(): void;
 }
 
 const nobody = undefined as unknown as Receiver;
@@ -136,6 +138,7 @@ export class PendingBatch implements ResultSink {
     if (failed !== undefined) this.#sortFailures(part, failed);
     if (this.#failures !== undefined && this.#failures.size === this.#open) this.#decideAtomic(this.#failures);
     if (this.#open === 0) this.#owner.finished(this);
+    this.#owner.delivered();
   }
 
   /** Refuses what is still open: `reason` for what cannot have been applied, OUTCOME_UNKNOWN for updates. */

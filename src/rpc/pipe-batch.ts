@@ -47,12 +47,17 @@ export class PipeBatch {
     return this.#sink === sink;
   }
 
-  /** Errors: FRAME_INVALID where an operation is answered twice or was never asked. */
-  deliver(results: ResultBatch): void {
-    if (results.indexes !== undefined) this.#mark(results.indexes);
-    else if (this.#answered !== undefined || results.count !== this.batch.count) {
+  /** Errors: FRAME_INVALID where results that name no operations are not one for each. */
+  assertAnswers(results: ResultBatch): void {
+    if (results.indexes === undefined && (this.#answered !== undefined || results.count !== this.batch.count)) {
       throw new BigMapError("FRAME_INVALID", `An answer has ${results.count} results for ${this.batch.count} operations`);
     }
+  }
+
+  /** Errors: FRAME_INVALID where an operation is answered twice or was never asked. */
+  deliver(results: ResultBatch): void {
+    this.assertAnswers(results);
+    if (results.indexes !== undefined) this.#mark(results.indexes);
     this.#missing -= results.count;
     this.#sink.deliver(results);
   }

@@ -6,6 +6,7 @@ import { limits } from "../base/limits.js";
 import type { OperationBatch } from "../base/operation-batch.js";
 import { encodePipeRequest } from "../proto/pipe-request-codec.js";
 import { decodePipeResponse, type PipeAnswer } from "../proto/pipe-response-codec.js";
+import { AnswerQueue } from "./answer-queue.js";
 import { failureOf, type PipeStream } from "./grpc-channel.js";
 import { PipeBatch, type PipeSink } from "./pipe-batch.js";
 
@@ -32,6 +33,10 @@ export interface PipeClientOptions {
   readonly onRoom?: () => void;
 }
 
+/** One part is with the callers, one on the road, one with the server; a half left both ends idle at times, a quarter cost more in messages. */
+const handedOutParts = 3;
+const handedOutFewest = 32;
+
 /**
  * One pipe to one replica. It never connects again by itself: when it is closed, whoever owns it decides about a new one.
  * Batches take effect on the server in the order in which they were submitted. HOT.
@@ -42,6 +47,8 @@ export class PipeClient {
   readonly #window: Budget;
   readonly #queueBudget: Budget;
   readonly #sent = new Map<number, PipeBatch>();
+  /** Answers that have come and are not handed out. */
+  readonly #answers = new AnswerQueue();
   readonly #closed: Promise<void>;
   #resolveClosed!: () => void;
   #queue: PipeBatch[] = [];
@@ -49,6 +56,7 @@ export class PipeClient {
   #lastBatchId = 0;
   #wasFull = false;
   #endRequested = false;
+  #isHandingOut = false;
   #state: PipeState = { kind: "connecting" };
 
   constructor(stream: PipeStream, options: PipeClientOptions) {
@@ -165,23 +173,61 @@ export class PipeClient {
     if (this.#state.kind === "closed") return;
     try {
       const frame = decodePipeResponse(bytes);
-      for (const answer of frame.answers) if (answer.results.count > 0) this.#onResults(answer);
-      if (frame.closingLastBatchId !== undefined) this.#onClosing(frame.closingLastBatchId);
+      for (const answer of frame.answers) {
+        if (answer.results.count > 0) this.#sentBatch(answer.batchId).assertAnswers(answer.results);
+        this.#answers.push(answer);
+      }
+      if (frame.closingLastBatchId !== undefined) {
+        this.#handOut(Infinity);
+        this.#onClosing(frame.closingLastBatchId);
+      }
     } catch (error) {
       this.abort(BigMapError.from(error));
       return;
     }
+    if (!this.#isHandingOut) this.#handOutSome();
+  }
+
+  /**
+   * Hands out a third of what is under way, and the rest once what the woken callers ask next has left. Else all callers of a busy client would
+   * move in one convoy, and this process and the server would wait for each other in turn: 170 k gets a second in place of 260 k with 256 callers.
+   */
+  #handOutSome(): void {
+    const share = Math.max(handedOutFewest, Math.ceil(this.#window.operations / handedOutParts));
+    try {
+      this.#handOut(share);
+    } catch (error) {
+      this.#answers.clear();
+      this.abort(BigMapError.from(error));
+      return;
+    }
+    this.#isHandingOut = !this.#answers.isEmpty;
+    // What the woken callers ask has been written by then, and leaves before.
+    if (this.#isHandingOut) setImmediate(() => this.#handOutSome());
     this.#pump();
   }
 
+  #handOut(most: number): void {
+    for (let rest = most; rest > 0 && !this.#answers.isEmpty;) {
+      const answer = this.#answers.take(rest);
+      rest -= answer.results.count;
+      this.#onResults(answer);
+    }
+  }
+
   #onResults({ batchId, results }: PipeAnswer): void {
-    const pipeBatch = this.#sent.get(batchId);
-    if (pipeBatch === undefined) throw new BigMapError("FRAME_INVALID", `Batch ${batchId} is answered, but waits for nothing`);
+    const pipeBatch = this.#sentBatch(batchId);
     pipeBatch.deliver(results);
     this.#window.giveOperations(results.count);
     if (!pipeBatch.isAnswered) return;
     this.#sent.delete(batchId);
     this.#window.giveBytes(pipeBatch.sizeBytes);
+  }
+
+  #sentBatch(batchId: number): PipeBatch {
+    const pipeBatch = this.#sent.get(batchId);
+    if (pipeBatch === undefined) throw new BigMapError("FRAME_INVALID", `Batch ${batchId} is answered, but waits for nothing`);
+    return pipeBatch;
   }
 
   /** The server ends the pipe: what it did not begin may go elsewhere at once. */
@@ -223,6 +269,7 @@ export class PipeClient {
 
   #finish(error: BigMapError | undefined): void {
     if (this.#state.kind === "closed") return;
+    this.#handOutRest();
     this.#enter({ kind: "closed", error });
     const loss = error ?? new BigMapError("UNAVAILABLE", "The connection ended before the answer");
     const sent = [...this.#sent.values()];
@@ -230,6 +277,15 @@ export class PipeClient {
     for (const pipeBatch of sent) pipeBatch.lose(true, loss);
     this.#loseQueue(loss);
     this.#resolveClosed();
+  }
+
+  /** What was answered is answered, however the pipe ends; unless an answer is what ends it. */
+  #handOutRest(): void {
+    try {
+      this.#handOut(Infinity);
+    } catch {
+      this.#answers.clear();
+    }
   }
 
   #loseQueue(error: BigMapError): void {
