@@ -62,7 +62,7 @@ export interface RocksDatabase {
   iterator(options: RocksIteratorOptions): RocksIterator;
   getProperty(name: string): string;
   _chainedBatch(): RocksBatch;
-  _getManySync(keys: readonly Uint8Array[], options: { readonly valueEncoding: "buffer" }): (Buffer | undefined)[];
+  _getManySync(keys: readonly Uint8Array[], options: { readonly valueEncoding?: "buffer" }): (Buffer | undefined)[];
   /**
    * Without a limit: one RocksDB DeleteRange, logged but not synced; done inside the call, told in the next tick. `gte`
    * must be below `lt`.
