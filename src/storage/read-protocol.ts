@@ -19,6 +19,7 @@ export interface ReadWorkerData {
   readonly state: Int32Array;
 }
 
-export const answerRingBytes = 4 * 2 ** 20;
-/** Larger answers are handed over, not copied. */
+/** Small, so that it stays in the processor's cache as it is written and read in turn. */
+export const answerRingBytes = 2 ** 20;
+/** Larger answers are handed over, not copied. Below half of the ring, so that there is always room in the end. */
 export const answerCopiedMaxBytes = answerRingBytes / 4;

@@ -47,7 +47,10 @@ export class RequestAppender {
     return true;
   }
 
-  /** Finds room for a frame, whose payload the caller writes to `memory` and then publishes; false where there is none. */
+  /**
+   * Finds room for a frame, whose payload the caller writes to `memory` and then publishes; false where there is none. A frame of more
+   * than half of the ring may find none in an empty one.
+   */
   reserve(payloadBytes: number): boolean {
     const ringBytes = this.memory.length;
     const frameBytes = frameBytesOf(payloadBytes);
