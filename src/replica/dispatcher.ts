@@ -1,5 +1,4 @@
 /** Sends each operation of a batch where it is carried out: cache, cold read, update pipeline, waiting room, other replica. HOT. */
-import { copyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { severalSessions, type SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
@@ -155,20 +154,21 @@ export class Dispatcher implements OperationTarget {
       keyOffsets[index + 1] as number,
     );
     if (key === undefined || (key.sessionId !== execution.sessionId && key.sessionId !== severalSessions)) return false;
-    if (key.isKnown && !key.hasValue) this.#fetchValue(key, hosted);
+    if (!key.hasValue) this.#fetchValue(key, hosted);
     this.#arrive(execution, index, hosted, key, 1);
     return true;
   }
 
-  /** The size of the prior entry was enough for the updates; the query wants its value too. */
+  /** The size of the prior entry is enough for the updates; the query wants its value too, which a look-up under way may leave out. */
   #fetchValue(key: PendingKey, hosted: HostedCanister): void {
+    if (key.wantsValue) return;
+    key.wantsValue = true;
     const { cache } = this.#parts;
-    if (!cache.find(hosted.cacheSpace, key.tokenHigh, key.tokenLow, key.keys, key.keyStart, key.keyEnd)) {
-      this.#openGroup().loads.push(key);
+    if (!key.isKnown || !cache.find(hosted.cacheSpace, key.tokenHigh, key.tokenLow, key.keys, key.keyStart, key.keyEnd)) {
+      this.#openGroup().addLoad(key);
       return;
     }
-    const value = Buffer.allocUnsafe(cache.foundValueEnd - cache.foundValueStart);
-    copyBytes(cache.foundBytes, cache.foundValueStart, cache.foundValueEnd, value, 0);
+    const value = Buffer.from(cache.foundBytes.subarray(cache.foundValueStart, cache.foundValueEnd));
     key.setValue(key.version, key.entryBytes, value, 0, value.length);
   }
 

@@ -18,6 +18,8 @@ export class PendingKey {
   value: Uint8Array | undefined;
   valueStart = 0;
   valueEnd = 0;
+  /** A query is behind the updates: from now on look-ups of the prior entry read its value too. */
+  wantsValue = false;
   /** Why the prior entry could not be read. */
   failure: BigMapError | undefined;
   /** Another key in the same slot of the table. */

@@ -17,12 +17,17 @@ export class UpdateGroup {
   /** Keys of which the prior entry must be read first. */
   readonly loads: PendingKey[] = [];
   /** Queries of the same keys that came before and are still being read. */
-  readonly earlierReads = new Set<Promise<void>>();
+  readonly earlierReads = new Set<Promise<unknown>>();
   /** Everything that is needed to decide is known. */
   isReady = false;
 
   get size(): number {
     return this.executions.length;
+  }
+
+  /** A key that may be among the loads already. */
+  addLoad(key: PendingKey): void {
+    if (!this.loads.includes(key)) this.loads.push(key);
   }
 }
 

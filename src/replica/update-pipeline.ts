@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { FaultPoints } from "../base/fault-points.js";
 import { resultStatus } from "../base/operation-batch.js";
+import { PackedKeys } from "../storage/packed-keys.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
 import { WriteBatch } from "../storage/write-batch.js";
 import type { BatchExecution } from "./batch-execution.js";
@@ -10,7 +11,7 @@ import { decideGroup, type ParkOperations } from "./decide.js";
 import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { PendingKey, PendingKeys } from "./pending-keys.js";
-import { encodePendingKey, keepPriorEntry } from "./prior-entry.js";
+import { readPriorEntries } from "./prior-entry.js";
 import type { Marker, SystemStep, UpdateGroup } from "./update-group.js";
 import type { WriteStamps } from "./write-stamps.js";
 
@@ -53,6 +54,8 @@ export class UpdatePipeline {
   #underWay = 0;
   /** A commit is filled and handed to the engine in one go, so one batch serves them all. */
   readonly #rows = new WriteBatch(64 * 1024);
+  /** Of the look-ups that are being sent. */
+  readonly #loadedKeys = new PackedKeys();
   /** What is pushed meanwhile waits until the commit is sent. */
   #isFilling = false;
   #nextCommitNumber: number;
@@ -87,7 +90,8 @@ export class UpdatePipeline {
   push(group: UpdateGroup): void {
     this.#queue.push(group);
     if (group.loads.length === 0 && group.earlierReads.size === 0) group.isReady = true;
-    else void this.#load(group);
+    else if (group.earlierReads.size === 0) this.#load(group);
+    else void Promise.all(group.earlierReads).then(() => this.#load(group));
     this.#pump();
   }
 
@@ -132,17 +136,13 @@ export class UpdatePipeline {
     return this.#tail;
   }
 
-  async #load(group: UpdateGroup): Promise<void> {
-    await Promise.all(group.earlierReads);
-    const keys = group.loads.map((key) => encodePendingKey(key));
-    try {
-      const values = keys.length === 0 ? [] : await this.#parts.engine.getMany(keys);
-      for (let i = 0; i < keys.length; i++) keepPriorEntry(group.loads[i] as PendingKey, (keys[i] as Buffer).length, values[i]);
-    } catch (error) {
-      for (const key of group.loads) key.failure = BigMapError.from(error);
-    }
-    group.isReady = true;
-    this.#pump();
+  #load(group: UpdateGroup): void {
+    const loaded = (): void => {
+      group.isReady = true;
+      this.#pump();
+    };
+    if (group.loads.length === 0) loaded();
+    else readPriorEntries(this.#parts.engine, group.loads, this.#loadedKeys, loaded);
   }
 
   #pump(): void {

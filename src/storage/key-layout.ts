@@ -65,18 +65,24 @@ export function writeEntryHeader(target: Buffer, offset: number, version: number
   target.writeUInt16BE(headerCheck(target, offset, valueBytes), offset + 2);
 }
 
-/** Errors: STORAGE_CORRUPT where the header is not one of ours. HOT. */
+/** Errors: STORAGE_CORRUPT where the header is not one of ours. */
 export function assertEntryValue(stored: Uint8Array): void {
-  const valueBytes = stored.length - entryHeaderBytes;
-  const check = ((stored[2] as number) << 8) | (stored[3] as number);
-  if (valueBytes < 0 || stored[0] !== layoutVersion || stored[1] !== 0 || check !== headerCheck(stored, 0, valueBytes)) {
-    throw new BigMapError("STORAGE_CORRUPT", `A stored entry has a damaged header (${stored.length} B)`);
+  assertEntryHeader(stored, 0, stored.length);
+}
+
+/** As `assertEntryValue`, of an entry of `storedBytes` of which the header, if no more, is there at `offset`. HOT. */
+export function assertEntryHeader(bytes: Uint8Array, offset: number, storedBytes: number): void {
+  const valueBytes = storedBytes - entryHeaderBytes;
+  const check = ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number);
+  const isOurs = valueBytes >= 0 && bytes[offset] === layoutVersion && bytes[offset + 1] === 0;
+  if (!isOurs || check !== headerCheck(bytes, offset, valueBytes)) {
+    throw new BigMapError("STORAGE_CORRUPT", `A stored entry has a damaged header (${storedBytes} B)`);
   }
 }
 
-/** The number of the update that wrote the entry. */
-export function versionOfEntryValue(stored: Buffer): number {
-  return stored.readUIntBE(4, 6);
+/** The number of the update that wrote the entry that begins at `offset`. */
+export function versionOfEntryValue(stored: Buffer, offset = 0): number {
+  return stored.readUIntBE(offset + 4, 6);
 }
 
 export function systemKey(kind: number, rest: Uint8Array): Buffer {

@@ -1,11 +1,14 @@
 import { assert, BigMapError } from "../base/errors.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { rowsFrom, seekRow, type Row, type RowsView } from "./memory-rows.js";
+import { readPackedKeys, type PackedKeys } from "./packed-keys.js";
+import { PackedValues, packValues } from "./packed-values.js";
 import { RowPageBuilder } from "./row-page-builder.js";
 import type {
   Durability,
   KeyRange,
   ReadRangeOptions,
+  ReadReceiver,
   RowPage,
   SnapshotReader,
   StorageEngine,
@@ -29,6 +32,20 @@ export class MemoryEngine implements StorageEngine {
   constructor(disk: MemoryDisk = new MemoryDisk()) {
     this.#disk = disk;
     this.#crashCount = disk.crashCount;
+  }
+
+  readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void {
+    try {
+      this.#assertOpen();
+    } catch (error) {
+      queueMicrotask(() => receiver.reject(BigMapError.from(error)));
+      return;
+    }
+    const found = readPackedKeys(keys.bytes(valueMaxBytes)).map((key) => this.#disk.rows.get(key));
+    const packed = packValues(found, valueMaxBytes);
+    const values = new PackedValues();
+    values.reset(packed, packed.length);
+    queueMicrotask(() => receiver.resolve(values));
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {

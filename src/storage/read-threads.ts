@@ -1,48 +1,31 @@
-import { packValues, unpackValues } from "./packed-values.js";
-import type { RocksFailure } from "./rocksdb-errors.js";
-import { WorkerQueue } from "./worker-queue.js";
-
-export interface ReadWorkerData {
-  readonly handle: bigint;
-}
-
-/** A read worker's request is packed keys; its answer packed values, or why there are none. */
-export type ReadRequest = Uint8Array;
-export type ReadAnswer = Uint8Array | RocksFailure;
-
-type Values = (Uint8Array | undefined)[];
+import type { PackedKeys } from "./packed-keys.js";
+import { ReadThread } from "./read-thread.js";
+import type { ReadReceiver } from "./storage-engine.js";
 
 /**
  * Multi-gets in threads of their own: neither a cold block nor the copying of values holds up the caller's loop, and
  * none waits behind a write. A request goes to the thread with the fewest.
  */
 export class ReadThreads {
-  readonly #queues: readonly WorkerQueue<Values>[];
+  readonly #threads: readonly ReadThread[];
 
-  private constructor(queues: readonly WorkerQueue<Values>[]) {
-    this.#queues = queues;
+  private constructor(threads: readonly ReadThread[]) {
+    this.#threads = threads;
   }
 
   static async start(handle: bigint, threadCount: number): Promise<ReadThreads> {
-    const workerData: ReadWorkerData = { handle };
-    const script = new URL("./read-worker.js", import.meta.url);
-    const starts = Array.from({ length: threadCount }, (_, i) => WorkerQueue.start(script, `bigmap-read-${i}`, workerData, settleRead));
+    const starts = Array.from({ length: threadCount }, (_, i) => ReadThread.start(handle, `bigmap-read-${i}`));
     return new ReadThreads(await Promise.all(starts));
   }
 
-  /** The values are views of one piece of memory. Errors: STORAGE_CORRUPT, STORAGE_FAILED, CLOSED. */
-  getMany(keys: readonly Uint8Array[]): Promise<Values> {
-    const packed = packValues(keys);
-    const quietest = this.#queues.reduce((best, queue) => (queue.pendingCount < best.pendingCount ? queue : best));
-    return quietest.request(packed satisfies ReadRequest, [packed.buffer as ArrayBuffer]);
+  /** Errors: STORAGE_CORRUPT, STORAGE_FAILED, CLOSED. */
+  readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void {
+    let quietest = this.#threads[0] as ReadThread;
+    for (const thread of this.#threads) if (thread.pendingCount < quietest.pendingCount) quietest = thread;
+    quietest.readMany(keys, valueMaxBytes, receiver);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#queues.map((queue) => queue.close()));
+    await Promise.all(this.#threads.map((thread) => thread.close()));
   }
-}
-
-function settleRead(queue: WorkerQueue<Values>, answer: ReadAnswer): void {
-  if (answer instanceof Uint8Array) queue.resolveNext(unpackValues(answer));
-  else queue.rejectNext(answer);
 }

@@ -1,8 +1,8 @@
 import { assert } from "../base/errors.js";
 
 /**
- * Requests from one thread to another through shared memory: appending one costs a copy and a wake-up, where a message between threads
- * costs a serialization, a transfer and an event. One thread appends, one takes.
+ * Requests, or answers, from one thread to another through shared memory: appending one costs a copy and a wake-up, where a message
+ * between threads costs a serialization, a transfer and an event. One thread appends, one takes.
  *
  *     frame, 8-byte aligned:  kind u32 | payload bytes u32 | payload
  *
@@ -21,45 +21,71 @@ export function requestRingMemory(ringBytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(controlBytes + ringBytes);
 }
 
-/** The end of the thread that asks. */
+/** The end of the thread that writes. */
 export class RequestAppender {
+  /** The payload that was reserved is written here, from `payloadStart` on, which is a multiple of 8. */
+  readonly memory: Buffer;
+  payloadStart = 0;
   readonly #control: Int32Array;
-  readonly #ring: Buffer;
   /** Bytes ever appended (wraps at 2^32). */
   #appendedBytes = 0;
+  /** As `reserve` read it last. */
+  #releasedBytes = 0;
+  #skippedBytes = 0;
+  #payloadBytes = 0;
 
   constructor(memory: SharedArrayBuffer) {
     this.#control = new Int32Array(memory, 0, controlBytes / 4);
-    this.#ring = Buffer.from(memory as unknown as ArrayBuffer, controlBytes);
+    this.memory = Buffer.from(memory as unknown as ArrayBuffer, controlBytes);
   }
 
   /** Appends a frame, copying the payload, and wakes the taker; false, and nothing done, where there is no room. `kind` is above 0. */
   append(kind: number, payload: Uint8Array): boolean {
-    const ringBytes = this.#ring.length;
-    const frameBytes = (frameHeaderBytes + payload.length + 7) & ~7;
-    let offset = this.#appendedBytes % ringBytes;
-    const skippedBytes = offset + frameBytes > ringBytes ? ringBytes - offset : 0;
-    const usedBytes = (this.#appendedBytes - Atomics.load(this.#control, word.releasedBytes)) >>> 0;
-    if (usedBytes + skippedBytes + frameBytes > ringBytes) return false;
-    if (skippedBytes > 0) {
-      this.#header(offset, skipKind, skippedBytes - frameHeaderBytes);
-      offset = 0;
-    }
-    this.#header(offset, kind, payload.length);
-    this.#ring.set(payload, offset + frameHeaderBytes);
-    this.#appendedBytes = (this.#appendedBytes + skippedBytes + frameBytes) >>> 0;
-    Atomics.add(this.#control, word.appendedFrames, skippedBytes > 0 ? 2 : 1);
-    Atomics.notify(this.#control, word.appendedFrames);
+    if (!this.reserve(payload.length)) return false;
+    this.memory.set(payload, this.payloadStart);
+    this.publish(kind);
     return true;
   }
 
+  /**
+   * Finds room for a frame, whose payload the caller writes to `memory` and then publishes; false where there is none. A frame of more
+   * than half of the ring may find none in an empty one.
+   */
+  reserve(payloadBytes: number): boolean {
+    const ringBytes = this.memory.length;
+    const frameBytes = frameBytesOf(payloadBytes);
+    const offset = this.#appendedBytes % ringBytes;
+    this.#releasedBytes = Atomics.load(this.#control, word.releasedBytes);
+    this.#skippedBytes = offset + frameBytes > ringBytes ? ringBytes - offset : 0;
+    const usedBytes = (this.#appendedBytes - this.#releasedBytes) >>> 0;
+    if (usedBytes + this.#skippedBytes + frameBytes > ringBytes) return false;
+    this.payloadStart = (this.#skippedBytes > 0 ? 0 : offset) + frameHeaderBytes;
+    this.#payloadBytes = payloadBytes;
+    return true;
+  }
+
+  /** Hands the frame that was reserved to the taker, and wakes it. `kind` is above 0. */
+  publish(kind: number): void {
+    const skippedBytes = this.#skippedBytes;
+    if (skippedBytes > 0) this.#header(this.memory.length - skippedBytes, skipKind, skippedBytes - frameHeaderBytes);
+    this.#header(this.payloadStart - frameHeaderBytes, kind, this.#payloadBytes);
+    this.#appendedBytes = (this.#appendedBytes + skippedBytes + frameBytesOf(this.#payloadBytes)) >>> 0;
+    Atomics.add(this.#control, word.appendedFrames, skippedBytes > 0 ? 2 : 1);
+    Atomics.notify(this.#control, word.appendedFrames);
+  }
+
+  /** Blocks the thread until memory was given back since `reserve` found too little. */
+  waitForRoom(): void {
+    Atomics.wait(this.#control, word.releasedBytes, this.#releasedBytes);
+  }
+
   #header(offset: number, kind: number, payloadBytes: number): void {
-    this.#ring.writeUInt32LE(kind, offset);
-    this.#ring.writeUInt32LE(payloadBytes, offset + 4);
+    this.memory.writeUInt32LE(kind, offset);
+    this.memory.writeUInt32LE(payloadBytes, offset + 4);
   }
 }
 
-/** The end of the thread that answers; it may block. */
+/** The end of the other thread. */
 export class RequestTaker {
   /** Of the frame that `take` took last; the payload is good until `release`. */
   kind = 0;
@@ -89,7 +115,7 @@ export class RequestTaker {
       this.kind = this.#ring.readUInt32LE(offset);
       this.payload = this.#ring.subarray(start, start + payloadBytes);
       this.#takenFrames = (this.#takenFrames + 1) | 0;
-      this.#takenBytes = (this.#takenBytes + ((frameHeaderBytes + payloadBytes + 7) & ~7)) >>> 0;
+      this.#takenBytes = (this.#takenBytes + frameBytesOf(payloadBytes)) >>> 0;
       if (this.kind !== skipKind) return true;
     }
     return false;
@@ -98,5 +124,10 @@ export class RequestTaker {
   /** Gives back the memory of every frame taken so far. */
   release(): void {
     Atomics.store(this.#control, word.releasedBytes, this.#takenBytes | 0);
+    Atomics.notify(this.#control, word.releasedBytes);
   }
+}
+
+function frameBytesOf(payloadBytes: number): number {
+  return (frameHeaderBytes + payloadBytes + 7) & ~7;
 }

@@ -5,6 +5,8 @@
  * What its source says and the engine relies on:
  * - A batch is written inline, on the calling thread; so is `_getManySync`. `_nextvAsync` runs on the libuv pool.
  * - `_getManyAsync` is not used: a checksum error in it surfaces as an uncaught exception and never calls back.
+ * - The option `unsafe` of both, which spares the copy of a value, is not used: until it is collected the value pins its
+ *   block, and RocksDB aborts the process when it closes over one that is pinned.
  * - `handle` is the address of the open database; another thread opens it with `new RocksLevel(handle)`, must stop
  *   using it before the owner closes, and must not close it itself.
  * - A batch object is registered with its database until that closes: make few.
@@ -62,7 +64,7 @@ export interface RocksDatabase {
   iterator(options: RocksIteratorOptions): RocksIterator;
   getProperty(name: string): string;
   _chainedBatch(): RocksBatch;
-  _getManySync(keys: readonly Uint8Array[], options: { readonly valueEncoding: "buffer" }): (Buffer | undefined)[];
+  _getManySync(keys: readonly Uint8Array[], options: { readonly valueEncoding?: "buffer" }): (Buffer | undefined)[];
   /**
    * Without a limit: one RocksDB DeleteRange, logged but not synced; done inside the call, told in the next tick. `gte`
    * must be below `lt`.

@@ -2,11 +2,13 @@ import { availableParallelism } from "node:os";
 import { compareBytes } from "../base/bytes.js";
 import { yieldInCompactions } from "./background-threads.js";
 import { CommitThread } from "./commit-thread.js";
+import { PackedKeys } from "./packed-keys.js";
+import { wholeValues, type PackedValues } from "./packed-values.js";
 import { ReadThreads } from "./read-threads.js";
 import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
 import { describeRocksError, toStorageError } from "./rocksdb-errors.js";
 import { readerStepMaxBytes, RocksReader } from "./rocksdb-reader.js";
-import type { Durability, KeyRange, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
+import type { Durability, KeyRange, ReadReceiver, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
 import { storageClosed } from "./storage-errors.js";
 import type { WriteBatch } from "./write-batch.js";
 
@@ -15,7 +17,7 @@ export interface RocksEngineOptions {
   readonly memoryBytes: number;
   /** How much of it is for write buffers, which may take half as much again; by default a quarter. */
   readonly writeBufferShare?: number;
-  /** Threads for `getMany`; by default one a core, between 1 and 4. */
+  /** Threads that read; by default one a core, between 1 and 4. */
   readonly readThreads?: number;
 }
 
@@ -100,9 +102,17 @@ class RocksEngine implements StorageEngine {
     this.#reads = reads;
   }
 
+  readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void {
+    if (this.#closing === undefined) this.#reads.readMany(keys, valueMaxBytes, receiver);
+    else queueMicrotask(() => receiver.reject(storageClosed()));
+  }
+
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     if (this.#closing !== undefined) throw storageClosed();
-    return keys.length === 0 ? [] : this.#reads.getMany(keys);
+    if (keys.length === 0) return [];
+    return new Promise((resolve, reject) => {
+      this.#reads.readMany(PackedKeys.of(keys), wholeValues, { resolve: (values: PackedValues) => resolve(values.copy()), reject });
+    });
   }
 
   openReader(range: KeyRange): SnapshotReader {

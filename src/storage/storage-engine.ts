@@ -2,6 +2,9 @@
  * The port to the disk: an ordered store of byte strings. `memory-engine.ts` and `rocksdb-engine.ts` pass the same suite
  * (`test/storage/conformance.ts`).
  */
+import type { BigMapError } from "../base/errors.js";
+import type { PackedKeys } from "./packed-keys.js";
+import type { PackedValues } from "./packed-values.js";
 import type { WriteBatch } from "./write-batch.js";
 
 /** "fsync": durable against loss of power when the promise resolves. "os": durable against loss of the process only. */
@@ -45,18 +48,28 @@ export interface StorageStatistics {
   readonly workBytes: number;
 }
 
+/** Who asked for a read: one of the two is called, once, and never before the call that asked has returned. */
+export interface ReadReceiver {
+  /** The values in the order of the keys. They, and the memory in which they lie, are good until this returns. */
+  resolve(values: PackedValues): void;
+  reject(error: BigMapError): void;
+}
+
 /**
  * All errors are BigMapError: STORAGE_FAILED (the disk), STORAGE_CORRUPT (a damaged file), CLOSED. Reads see what was
  * written by every `write` that resolved before they began. Byte arrays handed in may be reused by the caller when the
- * call has returned (`getMany`, `openReader`, `deleteRange`); `write` empties the batch, which may be filled anew at once.
+ * call has returned (`readMany`, `getMany`, `openReader`, `deleteRange`); `write` empties the batch, which may be filled anew at once.
  * Byte arrays handed out are the caller's; those of one call may be views of one piece of memory, so copy what is kept
  * for long.
  */
 export interface StorageEngine {
   /**
-   * Values of the keys, in their order; undefined where there is none. Runs off the caller's thread and never waits
-   * behind a write.
+   * Reads the values of the keys, of each at most the first `valueMaxBytes` (`wholeValues`: all). Runs off the caller's
+   * thread and never waits behind a write. Reads may be answered in another order than they were asked for.
    */
+  readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void;
+
+  /** As `readMany`, with a promise and a view for each value, undefined where there is none: for who reads now and then. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
 
   /** A reader at the present state; made in this very turn. */

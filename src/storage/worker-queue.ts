@@ -7,7 +7,8 @@ import { refusedAfter, storageClosed } from "./storage-errors.js";
 /** First message of a worker of ours: it has the database open. */
 export const workerReady = "ready";
 
-interface PendingRequest<Answer> {
+/** Who waits for an answer: one of the two is called, once. */
+export interface PendingRequest<Answer> {
   resolve(answer: Answer): void;
   reject(error: BigMapError): void;
 }
@@ -46,20 +47,26 @@ export class WorkerQueue<Answer> {
     return queue;
   }
 
-  /** Errors: CLOSED, STORAGE_FAILED after a failure, and what the worker answers. */
-  request(message: object, transfer: readonly ArrayBuffer[]): Promise<Answer> {
-    return this.expect(() => this.post(message, transfer));
-  }
-
-  /** As `request`, for one that `send` sends in its own way. */
+  /** A request that `send` sends. Errors: CLOSED, STORAGE_FAILED after a failure, and what the worker answers. */
   expect(send: () => void): Promise<Answer> {
-    if (this.#closing !== undefined) return Promise.reject(storageClosed());
-    if (this.#failure !== undefined) return Promise.reject(refusedAfter(this.#failure));
+    const refused = this.refusal;
+    if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      if (this.#pending.length === 0) this.#worker.ref();
-      this.#pending.push({ resolve, reject });
+      this.add({ resolve, reject });
       send();
     });
+  }
+
+  /** As `expect`, without a promise: for a request that the caller sends next, and which was not to be refused. */
+  add(request: PendingRequest<Answer>): void {
+    if (this.#pending.length === 0) this.#worker.ref();
+    this.#pending.push(request);
+  }
+
+  /** Why no request may be sent. */
+  get refusal(): BigMapError | undefined {
+    if (this.#closing !== undefined) return storageClosed();
+    return this.#failure === undefined ? undefined : refusedAfter(this.#failure);
   }
 
   post(message: object, transfer: readonly ArrayBuffer[]): void {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { BigMapError, type ErrorCode } from "../../src/base/errors.js";
 import type { KeyRange, RowPage, SnapshotReader, StorageEngine, StorageStatistics } from "../../src/storage/storage-engine.js";
 import { readWriteBatch, type WriteBatch } from "../../src/storage/write-batch.js";
@@ -14,6 +15,10 @@ export class FakeEngine implements StorageEngine {
 
   constructor(rows = new Map<string, Buffer>()) {
     this.rows = rows;
+  }
+
+  readMany(): void {
+    assert.fail("Not needed here");
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {

@@ -1,7 +1,15 @@
-import type { KeyRange, SnapshotReader, StorageEngine, StorageStatistics, Durability } from "../../src/storage/storage-engine.js";
+import { PackedKeys, readPackedKeys } from "../../src/storage/packed-keys.js";
+import type {
+  Durability,
+  KeyRange,
+  ReadReceiver,
+  SnapshotReader,
+  StorageEngine,
+  StorageStatistics,
+} from "../../src/storage/storage-engine.js";
 import type { WriteBatch } from "../../src/storage/write-batch.js";
 
-/** An engine whose `getMany` waits, and reads, when the test says; everything else passes through. */
+/** An engine whose reads wait, and read, when the test says; everything else passes through. */
 export class HeldReads implements StorageEngine {
   /** While true, reads wait for `release`. */
   isHolding = false;
@@ -24,10 +32,15 @@ export class HeldReads implements StorageEngine {
     for (const go of this.#held.splice(0)) go();
   }
 
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    const own = keys.map((key) => Uint8Array.from(key));
-    if (this.isHolding) await new Promise<void>((resolve) => this.#held.push(resolve));
-    return this.engine.getMany(own);
+  readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void {
+    const own = PackedKeys.of(readPackedKeys(keys.bytes(valueMaxBytes)));
+    const read = (): void => this.engine.readMany(own, valueMaxBytes, receiver);
+    if (this.isHolding) this.#held.push(read);
+    else read();
+  }
+
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.engine.getMany(keys);
   }
 
   openReader(range: KeyRange): SnapshotReader {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { KeyRange, RowPage, StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
+import { readConformance } from "./read-conformance.js";
 import { batchOf, bytes, hasCode, readAll, rowsOf, textOf, wholePage, wholeRange } from "./text-rows.js";
 
 /** One engine's disk under test. */
@@ -359,6 +360,8 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
         reader.close();
       });
     });
+
+    readConformance(() => engine);
 
     test("tells how many bytes it has on disk", async () => {
       await write({ a: "1" });

@@ -47,6 +47,21 @@ test("a full ring refuses a frame and takes it once room was given back", () => 
   assert.equal(appender.append(4, Buffer.alloc(0)), false);
 });
 
+test("a frame is written in place, and is not taken before it is published", () => {
+  const memory = requestRingMemory(ringBytes);
+  const appender = new RequestAppender(memory);
+  const taker = new RequestTaker(memory);
+  for (let i = 1; i < 20; i++) {
+    assert.equal(appender.reserve(100 + i), true);
+    assert.equal(appender.payloadStart % 8, 0);
+    appender.memory.fill(i, appender.payloadStart, appender.payloadStart + 100 + i);
+    assert.equal(taker.take(), false);
+    appender.publish(i);
+    takeOne(taker, [{ kind: i, payload: new Uint8Array(100 + i).fill(i) }]);
+    taker.release();
+  }
+});
+
 test("a frame larger than the ring is refused", () => {
   assert.equal(new RequestAppender(requestRingMemory(ringBytes)).append(1, Buffer.alloc(ringBytes)), false);
 });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { packValues, unpackValues } from "../../src/storage/packed-values.js";
 import { readWriteBatch, WriteBatch } from "../../src/storage/write-batch.js";
 
 type Row = [key: string, value: string | undefined];
@@ -52,17 +51,4 @@ describe("a write batch", () => {
       { seed: 41, numRuns: 500 },
     );
   });
-});
-
-test("packed values come back, absent and empty ones told apart", () => {
-  fc.assert(
-    fc.property(fc.array(fc.option(fc.uint8Array({ maxLength: 20 }), { nil: undefined }), { maxLength: 20 }), (values) => {
-      const unpacked = unpackValues(packValues(values)).map((value) => (value === undefined ? undefined : Uint8Array.from(value)));
-      assert.deepEqual(
-        unpacked,
-        values.map((value) => (value === undefined ? undefined : Uint8Array.from(value))),
-      );
-    }),
-    { seed: 42, numRuns: 300 },
-  );
 });

@@ -1,0 +1,74 @@
+import { emptyBytes } from "../base/bytes.js";
+import type { PackedKeys } from "./packed-keys.js";
+import type { PackedValues } from "./packed-values.js";
+import { ReadAnswers } from "./read-answers.js";
+import { answerRingBytes, readKind, readState, type ReadMessage, type ReadWorkerData } from "./read-protocol.js";
+import { RequestAppender, requestRingMemory } from "./request-ring.js";
+import type { ReadReceiver } from "./storage-engine.js";
+import { WorkerQueue } from "./worker-queue.js";
+
+const requestRingBytes = 2 ** 20;
+/** Larger requests are handed over, not copied. */
+const requestCopiedMaxBytes = requestRingBytes / 8;
+
+/**
+ * One thread that reads. Requests and answers go through rings in shared memory, so a read makes no buffer that V8 counts, and collects
+ * the whole heap for. A message is sent only when none is under way: a busy caller hears of many answers at once. HOT.
+ */
+export class ReadThread {
+  readonly #queue: WorkerQueue<PackedValues>;
+  readonly #requests: RequestAppender;
+  /** Requests that are posted, and for whose frames the ring had no room. */
+  #waiting = 0;
+
+  private constructor(queue: WorkerQueue<PackedValues>, requests: RequestAppender) {
+    this.#queue = queue;
+    this.#requests = requests;
+  }
+
+  static async start(handle: bigint, name: string): Promise<ReadThread> {
+    const workerData: ReadWorkerData = {
+      handle,
+      requests: requestRingMemory(requestRingBytes),
+      answers: requestRingMemory(answerRingBytes),
+      state: new Int32Array(new SharedArrayBuffer(readState.words * Int32Array.BYTES_PER_ELEMENT)),
+    };
+    const answers = new ReadAnswers(workerData);
+    const onMessage = (queue: WorkerQueue<PackedValues>, message: ReadMessage): void => {
+      thread.#sendWaiting();
+      answers.settle(queue, message);
+    };
+    const queue = await WorkerQueue.start(new URL("./read-worker.js", import.meta.url), name, workerData, onMessage);
+    const thread = new ReadThread(queue, new RequestAppender(workerData.requests));
+    return thread;
+  }
+
+  get pendingCount(): number {
+    return this.#queue.pendingCount;
+  }
+
+  readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void {
+    const { refusal } = this.#queue;
+    if (refusal !== undefined) {
+      queueMicrotask(() => receiver.reject(refusal));
+      return;
+    }
+    this.#queue.add(receiver);
+    const packed = keys.bytes(valueMaxBytes);
+    const isCopied = packed.length <= requestCopiedMaxBytes && this.#waiting === 0;
+    if (isCopied && this.#requests.append(readKind.keys, packed)) return;
+    const posted = new Uint8Array(packed);
+    this.#queue.post(posted, [posted.buffer]);
+    this.#waiting++;
+    this.#sendWaiting();
+  }
+
+  /** Ends after the requests under way. */
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  #sendWaiting(): void {
+    while (this.#waiting > 0 && this.#requests.append(readKind.posted, emptyBytes)) this.#waiting--;
+  }
+}

@@ -1,0 +1,93 @@
+/** What every StorageEngine does when it reads many keys at once; a part of conformance.ts. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { BigMapError } from "../../src/base/errors.js";
+import { PackedKeys } from "../../src/storage/packed-keys.js";
+import { wholeValues } from "../../src/storage/packed-values.js";
+import type { StorageEngine } from "../../src/storage/storage-engine.js";
+import { WriteBatch } from "../../src/storage/write-batch.js";
+import { batchOf, bytes, hasCode } from "./text-rows.js";
+
+/** `current` gives the open engine of the test that runs. */
+export function readConformance(current: () => StorageEngine): void {
+  describe("readMany", () => {
+    test("hands over the values in the order of the keys, absent and empty ones told apart", async () => {
+      await current().write(batchOf({ a: "1", empty: "", long: "long value" }), "fsync");
+      assert.deepEqual(await read(keysOf("long", "missing", "a", "empty", "a")), ["long value", undefined, "1", "", "1"]);
+      assert.deepEqual(await read(new PackedKeys()), []);
+    });
+
+    test("hands over the first bytes of values, and how long they are", async () => {
+      await current().write(batchOf({ a: "1", long: "long value" }), "fsync");
+      assert.deepEqual(await read(keysOf("long", "missing", "a"), 4), ["long of 10", undefined, "1"]);
+      assert.deepEqual(await read(keysOf("long", "a"), 0), [" of 10", " of 1"]);
+    });
+
+    test("answers after the call, and does not keep hold of keys that are filled anew meanwhile", async () => {
+      await current().write(batchOf({ a: "1", b: "2" }), "fsync");
+      const keys = keysOf("a");
+      let returned = false;
+      const first = read(keys).then((values) => ({ values, returned }));
+      keys.clear();
+      keys.add(bytes("b"));
+      const second = read(keys);
+      returned = true;
+      assert.deepEqual(await first, { values: ["1"], returned: true });
+      assert.deepEqual(await second, ["2"]);
+    });
+
+    test("sees what was written before it", async () => {
+      for (let i = 0; i < 50; i++) {
+        await current().write(batchOf({ counter: String(i) }), "os");
+        assert.deepEqual(await read(keysOf("counter")), [String(i)]);
+      }
+    });
+
+    test("keeps reads apart, whatever their size and however many are under way", async () => {
+      const sizes = [0, 1, 1_000, 70_000, 300_000, 1_500_000];
+      const batch = new WriteBatch();
+      for (const size of sizes) batch.put(bytes(`of ${size}`), Buffer.alloc(size, size % 251));
+      await current().write(batch, "fsync");
+      const reads = Array.from({ length: 60 }, async (_, i) => {
+        const size = sizes[i % sizes.length] as number;
+        // Every seventh asks for more keys than fit into one message in shared memory.
+        const absent = Array.from({ length: i % 7 === 0 ? 400 : 1 }, (_, n) => `absent ${n} ${"x".repeat(1_000)}`);
+        const values = await read(keysOf(...absent, `of ${size}`));
+        assert.equal(values.length, absent.length + 1);
+        assert.ok(values.slice(0, -1).every((value) => value === undefined));
+        assert.ok(Buffer.alloc(size, size % 251).equals(bytes(values.at(-1) as string)), `of ${size}`);
+      });
+      await Promise.all(reads);
+    });
+
+    test("answers what is under way when the engine closes, and refuses what comes later", async () => {
+      await current().write(batchOf({ a: "1" }), "fsync");
+      const reads = Array.from({ length: 100 }, () => read(keysOf("a")));
+      await current().close();
+      for (const values of await Promise.all(reads)) assert.deepEqual(values, ["1"]);
+      await assert.rejects(read(keysOf("a")), hasCode("CLOSED"));
+    });
+  });
+
+  /** The values as text; of one that is cut: what is here, and " of " its length. */
+  function read(keys: PackedKeys, valueMaxBytes = wholeValues): Promise<(string | undefined)[]> {
+    return new Promise((resolve, reject: (error: BigMapError) => void) => {
+      current().readMany(keys, valueMaxBytes, {
+        resolve: (found) => {
+          const values: (string | undefined)[] = [];
+          while (found.next()) {
+            const text = found.bytes.toString("latin1", found.start, found.end);
+            const cut = found.valueBytes > text.length ? ` of ${found.valueBytes}` : "";
+            values.push(found.isAbsent ? undefined : text + cut);
+          }
+          resolve(values);
+        },
+        reject,
+      });
+    });
+  }
+}
+
+function keysOf(...keys: string[]): PackedKeys {
+  return PackedKeys.of(keys.map(bytes));
+}
