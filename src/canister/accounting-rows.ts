@@ -35,9 +35,8 @@ export function encodeCanisterRow(row: CanisterRow): Buffer {
   const head = [row.mapId, row.clearing ? 1 : 0, row.commitNumber, row.sequence];
   for (const number of [...head, range.start.high, range.start.low, range.end.high, range.end.low, depth, cells]) writer.unsigned(number);
   for (let cell = 0; cell < cells; cell++) {
-    const amount = row.accounting.amountOfCell(cell);
-    writer.unsigned(amount.entries);
-    writer.unsigned(amount.bytes);
+    writer.unsigned(row.accounting.entriesOfCell(cell));
+    writer.unsigned(row.accounting.bytesOfCell(cell));
   }
   return sealed(writer);
 }

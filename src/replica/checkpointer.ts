@@ -15,7 +15,8 @@ const canistersPerStep = 32;
  * all of them have in them. A crash in between costs nothing: a delta row counts only for rows that are older.
  */
 export class Checkpointer {
-  #dirty = new Set<HostedCanister>();
+  /** Those of which `isDirty` is set. */
+  #dirty: HostedCanister[] = [];
   #firstDelta: number;
   #running: Promise<void> | undefined;
 
@@ -29,7 +30,10 @@ export class Checkpointer {
 
   /** A commit changed the canister. */
   note(hosted: HostedCanister): void {
-    this.#dirty.add(hosted);
+    if (!hosted.isDirty) {
+      hosted.isDirty = true;
+      this.#dirty.push(hosted);
+    }
     if (this.#running === undefined && this.pipeline.lastDurableNumber - this.#firstDelta >= commitsBetween) {
       this.#running = this.run().finally(() => (this.#running = undefined));
       this.#running.catch(() => undefined);
@@ -38,8 +42,9 @@ export class Checkpointer {
 
   /** Resolves when a checkpoint of everything that is committed now is durable. */
   async run(): Promise<void> {
-    const dirty = [...this.#dirty];
-    this.#dirty = new Set();
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const hosted of dirty) hosted.isDirty = false;
     // The canisters of a commit that is still under way are not among the dirty ones yet, so its delta row must stay.
     const lastDelta = this.pipeline.lastDurableNumber;
     this.faults.reach("checkpoint.before-write");

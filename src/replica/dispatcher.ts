@@ -107,7 +107,7 @@ export class Dispatcher implements OperationTarget {
     const place = routes.ring.indexOf(high, low);
     const hosted = routes.canisters[place];
     if (hosted === undefined) this.#forward([index], routes, place);
-    else if (!rangeContains(hosted.canister.range, high, low)) execution.addError(index, moved(hosted));
+    else if (!routes.rangesAgree && !rangeContains(hosted.canister.range, high, low)) execution.addError(index, moved(hosted));
     else if (isUpdate(batch.operations[index] as number)) this.#update(execution, index, hosted, high, low);
     else this.#query(execution, index, hosted, high, low);
   }
