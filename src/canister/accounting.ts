@@ -71,6 +71,11 @@ export class Accounting {
     cells[place + changedBytesPlace] = (cells[place + changedBytesPlace] as number) + bytes;
   }
 
+  /** The number of entries in the token's cell: reading it brings the cell into the processor's cache. */
+  entriesNear(tokenHigh: number): number {
+    return this.#cells[(Math.floor(tokenHigh / this.#cellWidth) - this.#firstCell) * cellNumbers + entriesPlace] as number;
+  }
+
   /** Counts without remembering the change: for recovery. */
   addToCell(cell: number, entries: number, bytes: number): void {
     assert(cell >= 0 && cell < this.cells, "the cell is one of this canister");
