@@ -16,6 +16,7 @@ import { rangeContains } from "../ring/hash-range.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
 import type { Admission } from "./admission.js";
 import { BatchExecution } from "./batch-execution.js";
+import { BatchTokens } from "./batch-tokens.js";
 import type { ColdReads } from "./cold-reads.js";
 import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
@@ -56,6 +57,7 @@ export class Dispatcher implements OperationTarget {
   #group: UpdateGroup | undefined;
   #turnIsScheduled = false;
   #arrivals = 0;
+  #tokens: BatchTokens | undefined;
   /** Operations of the batch that is being dispatched, by the address of their owner. */
   #remote: Map<string, number[]> | undefined;
   readonly #mapMaker: MapMaker;
@@ -86,24 +88,38 @@ export class Dispatcher implements OperationTarget {
   #dispatchOn(routes: MapRoutes, execution: BatchExecution, indexes: readonly number[] | undefined): void {
     const { batch } = execution;
     if (batch.atomic) this.#dispatchAtomic(execution, indexes ?? allIndexes(batch), routes);
-    else if (indexes === undefined) for (let i = 0; i < batch.count; i++) this.#dispatchOne(execution, i, routes);
+    else if (indexes === undefined) this.#dispatchAll(execution, routes);
     else for (const index of indexes) this.#dispatchOne(execution, index, routes);
     this.#forwardGathered(execution);
     execution.flush();
     this.#sendIfIdle();
   }
 
+  #dispatchAll(execution: BatchExecution, routes: MapRoutes): void {
+    const { count } = execution.batch;
+    // A sink that submits while it is answered finds none, and gets its own.
+    const tokens = this.#tokens ?? new BatchTokens();
+    this.#tokens = undefined;
+    tokens.fill(execution.batch);
+    tokens.readAhead(count, routes);
+    for (let i = 0; i < count; i++) this.#dispatchAt(execution, i, routes, tokens.high[i] as number, tokens.low[i] as number);
+    this.#tokens = tokens;
+  }
+
   #dispatchOne(execution: BatchExecution, index: number, routes: MapRoutes): void {
+    const { keys, keyOffsets } = execution.batch;
+    const start = keyOffsets[index] as number;
+    const end = keyOffsets[index + 1] as number;
+    this.#dispatchAt(execution, index, routes, tokenHigh(keys, start, end), tokenLow(keys, start, end));
+  }
+
+  #dispatchAt(execution: BatchExecution, index: number, routes: MapRoutes, high: number, low: number): void {
     const { batch } = execution;
     const fault = faultOf(batch, index);
     if (fault !== undefined) {
       execution.addError(index, fault);
       return;
     }
-    const start = batch.keyOffsets[index] as number;
-    const end = batch.keyOffsets[index + 1] as number;
-    const high = tokenHigh(batch.keys, start, end);
-    const low = tokenLow(batch.keys, start, end);
     const place = routes.ring.indexOf(high, low);
     const hosted = routes.canisters[place];
     if (hosted === undefined) this.#forward([index], routes, place);
