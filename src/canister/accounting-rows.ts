@@ -60,6 +60,11 @@ export function decodeCanisterRow(stored: Uint8Array): CanisterRow {
 export class DeltaRowWriter {
   readonly #writer = new PackedNumberWriter();
   #canisters = 0;
+  readonly #addCell = (cell: number, entries: number, bytes: number): void => {
+    this.#writer.unsigned(cell);
+    this.#writer.signed(entries);
+    this.#writer.signed(bytes);
+  };
 
   get isEmpty(): boolean {
     return this.#canisters === 0;
@@ -71,11 +76,7 @@ export class DeltaRowWriter {
     this.#writer.unsigned(canisterId);
     this.#writer.unsigned(sequence);
     this.#writer.unsigned(accounting.changedCellCount);
-    accounting.takeChanges((cell, entries, bytes) => {
-      this.#writer.unsigned(cell);
-      this.#writer.signed(entries);
-      this.#writer.signed(bytes);
-    });
+    accounting.takeChanges(this.#addCell);
   }
 
   finish(): Buffer {

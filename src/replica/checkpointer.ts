@@ -5,10 +5,14 @@ import type { Commit } from "./commit.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { UpdatePipeline } from "./update-pipeline.js";
 
-/** A checkpoint begins after this many commits. */
-const commitsBetween = 2_000;
-/** Canisters whose rows one step writes: encoding them must not hold up the loop. */
-const canistersPerStep = 32;
+/**
+ * A checkpoint begins after as many commits as it has rows to write, within these bounds: with thousands of canisters it costs more than
+ * its delta rows do; the next start reads those of the most commits in a second or so.
+ */
+const commitsBetweenFewest = 2_000;
+const commitsBetweenMost = 8_000;
+/** Canisters whose rows one step writes: encoding them must not hold up the loop (6 us each), and each step is a commit with an fsync. */
+const canistersPerStep = 128;
 
 /**
  * Folds the delta rows: writes a row for every canister that changed, some at a time, and then deletes the delta rows that
@@ -34,10 +38,14 @@ export class Checkpointer {
       hosted.isDirty = true;
       this.#dirty.push(hosted);
     }
-    if (this.#running === undefined && this.pipeline.lastDurableNumber - this.#firstDelta >= commitsBetween) {
+    if (this.#running === undefined && this.pipeline.lastDurableNumber - this.#firstDelta >= this.#commitsBetween()) {
       this.#running = this.run().finally(() => (this.#running = undefined));
       this.#running.catch(() => undefined);
     }
+  }
+
+  #commitsBetween(): number {
+    return Math.min(commitsBetweenMost, Math.max(commitsBetweenFewest, this.#dirty.length));
   }
 
   /** Resolves when a checkpoint of everything that is committed now is durable. */
