@@ -52,7 +52,11 @@ export function decodeCanisterRow(stored: Uint8Array): CanisterRow {
   const end = { high: reader.unsigned(), low: reader.unsigned() };
   const accounting = new Accounting({ start, end }, reader.unsigned());
   if (reader.unsigned() !== accounting.cells) throw new BigMapError("STORAGE_CORRUPT", "A canister row has the wrong number of cells");
-  for (let cell = 0; cell < accounting.cells; cell++) accounting.addToCell(cell, reader.unsigned(), reader.unsigned());
+  for (let cell = 0; cell < accounting.cells; cell++) {
+    const entries = reader.unsigned();
+    const bytes = reader.unsigned();
+    if (entries !== 0 || bytes !== 0) accounting.addToCell(cell, entries, bytes);
+  }
   return { mapId, clearing, commitNumber, sequence, accounting };
 }
 

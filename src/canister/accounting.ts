@@ -20,6 +20,9 @@ const changedBytesPlace = 3;
 const nextChangedPlace = 4;
 const cellNumbers = 5;
 
+/** What all empty canisters share. */
+const nothingCounted = new Float64Array(0);
+
 /**
  * Exact entries and bytes of one canister, and a histogram of them over cells of equal token width, which serves to find
  * the split point by bytes. The grid is absolute: cell = token >>> (64 - depth), depth <= 32, so both halves of a cut
@@ -31,7 +34,8 @@ const cellNumbers = 5;
  *     cell, five numbers: entries | bytes | changed entries | changed bytes | next changed cell + 1, 0: unchanged, -1: the last one
  */
 export class Accounting {
-  readonly #cells: Float64Array;
+  /** Made with the first entry, as it is 10 KiB. */
+  #cells = nothingCounted;
   entries = 0;
   bytes = 0;
   readonly #firstCell: number;
@@ -52,7 +56,6 @@ export class Accounting {
     this.#firstCell = cellOf(range.start.high, depth);
     this.#cellWidth = 2 ** (32 - depth);
     this.cells = lastCell(range, depth) - this.#firstCell + 1;
-    this.#cells = new Float64Array(this.cells * cellNumbers);
   }
 
   /** Splits have left so few cells that a histogram made anew would serve better. */
@@ -73,12 +76,13 @@ export class Accounting {
 
   /** The number of entries in the token's cell: reading it brings the cell into the processor's cache. */
   entriesNear(tokenHigh: number): number {
-    return this.#cells[(Math.floor(tokenHigh / this.#cellWidth) - this.#firstCell) * cellNumbers + entriesPlace] as number;
+    return this.entriesOfCell(Math.floor(tokenHigh / this.#cellWidth) - this.#firstCell);
   }
 
   /** Counts without remembering the change: for recovery. */
   addToCell(cell: number, entries: number, bytes: number): void {
     assert(cell >= 0 && cell < this.cells, "the cell is one of this canister");
+    if (this.#cells.length === 0) this.#cells = new Float64Array(this.cells * cellNumbers);
     this.entries += entries;
     this.bytes += bytes;
     const cells = this.#cells;
@@ -112,11 +116,11 @@ export class Accounting {
   }
 
   entriesOfCell(cell: number): number {
-    return this.#cells[cell * cellNumbers + entriesPlace] as number;
+    return this.#cells.length === 0 ? 0 : (this.#cells[cell * cellNumbers + entriesPlace] as number);
   }
 
   bytesOfCell(cell: number): number {
-    return this.#cells[cell * cellNumbers + bytesPlace] as number;
+    return this.#cells.length === 0 ? 0 : (this.#cells[cell * cellNumbers + bytesPlace] as number);
   }
 
   amountOfCell(cell: number): Amount {
@@ -154,7 +158,7 @@ export class Accounting {
       const own = cell + part.#firstCell - this.#firstCell;
       const whole = sameRange(part.rangeOfCell(cell), this.rangeOfCell(own));
       const amount = whole ? this.amountOfCell(own) : straddling;
-      part.addToCell(cell, amount.entries, amount.bytes);
+      if (amount.entries !== 0 || amount.bytes !== 0) part.addToCell(cell, amount.entries, amount.bytes);
     }
     return part;
   }

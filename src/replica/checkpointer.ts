@@ -7,7 +7,7 @@ import type { UpdatePipeline } from "./update-pipeline.js";
 
 /**
  * A checkpoint begins after as many commits as it has rows to write, within these bounds: with thousands of canisters it costs more than
- * its delta rows do; the next start reads those of the most commits in a second or so.
+ * its delta rows do; the next start reads those of the most commits in less than two seconds.
  */
 const commitsBetweenFewest = 2_000;
 const commitsBetweenMost = 8_000;

@@ -14,44 +14,19 @@ import {
 } from "../base/operation-batch.js";
 import { rangeContains } from "../ring/hash-range.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
-import type { Admission } from "./admission.js";
 import { BatchExecution } from "./batch-execution.js";
 import { BatchTokens } from "./batch-tokens.js";
-import type { ColdReads } from "./cold-reads.js";
-import type { EntryCache } from "./entry-cache.js";
+import type { DispatcherParts } from "./dispatcher-parts.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import { MapMaker } from "./map-maker.js";
-import type { MapRoutes, RouteTable } from "./map-routes.js";
+import type { MapRoutes } from "./map-routes.js";
 import { allIndexes, faultOf, operationBytes, placeOf, tokenAt } from "./operation-checks.js";
-import { PendingKey, tokenNumber, type PendingKeys } from "./pending-keys.js";
+import { PendingKey, tokenNumber } from "./pending-keys.js";
 import { moved, owns, refuseBatch, refusedForFault, stopped } from "./refusals.js";
 import { UpdateGroup } from "./update-group.js";
-import type { UpdatePipeline } from "./update-pipeline.js";
 
 /** A group of this size goes on its way at once: half of the callers of a busy client. */
 const groupTargetOperations = 128;
-
-/** Carries out operations whose keys belong to other replicas. */
-export interface Forwarder {
-  forward(execution: BatchExecution, indexes: readonly number[], address: string): void;
-}
-
-export interface DispatcherParts {
-  readonly routes: RouteTable;
-  readonly cache: EntryCache;
-  readonly coldReads: ColdReads;
-  readonly pendingKeys: PendingKeys;
-  readonly pipeline: UpdatePipeline;
-  readonly admission: Admission;
-  readonly forwarder: Forwarder;
-  /** HOST:PORT of a replica. */
-  readonly addressOf: (replicaId: string) => string;
-  readonly monotonicMs: () => number;
-  /** Makes the map, for its first write; when it resolves the routes are there. */
-  readonly ensureMap: (map: string) => Promise<unknown>;
-  /** Set while updates are refused: the disk is nearly full, or the replica stops. */
-  readonly updatesRefused: (operation: number) => BigMapError | undefined;
-}
 
 export class Dispatcher implements OperationTarget {
   #group: UpdateGroup | undefined;
@@ -95,6 +70,7 @@ export class Dispatcher implements OperationTarget {
     this.#sendIfIdle();
   }
 
+  /** Carries out all operations; the tokens come first, so that the canisters are read ahead. */
   #dispatchAll(execution: BatchExecution, routes: MapRoutes): void {
     const { count } = execution.batch;
     // A sink that submits while it is answered finds none, and gets its own.

@@ -2,7 +2,6 @@ import type { CanisterId, MapId, ReplicaId } from "../base/ids.js";
 import type { DataCanister } from "../canister/data-canister.js";
 import type { RecordTable } from "../meta/record-table.js";
 import type { MapRecord } from "../meta/records.js";
-import { rangeContains } from "../ring/hash-range.js";
 import type { Ring } from "../ring/ring.js";
 import { compareTokens } from "../ring/token.js";
 import type { HostedCanister } from "./hosted-canister.js";
@@ -85,13 +84,13 @@ export class RouteTable {
   #canistersOn(ring: Ring): (HostedCanister | undefined)[] | undefined {
     const canisters: (HostedCanister | undefined)[] = [];
     let last: HostedCanister | undefined;
+    const localIndex = ring.replicaIds.indexOf(this.replicaId);
     for (let i = 0; i < ring.size; i++) {
-      const isLocal = ring.replicaIds[ring.replicaIndexAt(i)] === this.replicaId;
-      const { start } = ring.rangeAt(i);
+      const isLocal = ring.replicaIndexAt(i) === localIndex;
       if (isLocal) {
         // A child stands on the ring to the right of its parent.
         const own = this.#hosted.get(ring.canisterIdAt(i)) ?? last;
-        if (own === undefined || !rangeContains(own.canister.range, start.high, start.low)) return undefined;
+        if (own === undefined || !ring.beginsIn(i, own.canister.range)) return undefined;
         last = own;
       }
       canisters.push(isLocal ? last : undefined);

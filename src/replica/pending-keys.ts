@@ -138,8 +138,8 @@ export class PendingKeys {
 }
 
 function isKey(entry: PendingKey, mapId: MapId, high: number, low: number, keys: Uint8Array, start: number, end: number): boolean {
-  if (entry.signedLow !== (low | 0) || entry.signedHigh !== (high | 0) || entry.mapId !== mapId || entry.keyEnd - entry.keyStart !== end - start)
-    return false;
+  if (entry.signedLow !== (low | 0) || entry.signedHigh !== (high | 0) || entry.mapId !== mapId) return false;
+  if (entry.keyEnd - entry.keyStart !== end - start) return false;
   for (let i = start, j = entry.keyStart; i < end; i++, j++) if (keys[i] !== entry.keys[j]) return false;
   return true;
 }
