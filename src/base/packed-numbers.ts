@@ -8,12 +8,20 @@ export class PackedNumberWriter {
   /** A number >= 0. */
   unsigned(number: number): void {
     if (this.#length + 8 > this.#buffer.length) this.#grow();
+    const buffer = this.#buffer;
+    let length = this.#length;
     let rest = number;
-    while (rest >= 0x80) {
-      this.#buffer[this.#length++] = (rest % 0x80) | 0x80;
+    while (rest >= 2 ** 31) {
+      buffer[length++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    this.#buffer[this.#length++] = rest;
+    // Most numbers are small, and whole numbers of 31 bits need no division.
+    while (rest >= 0x80) {
+      buffer[length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    buffer[length++] = rest;
+    this.#length = length;
   }
 
   /** A number of either sign, of magnitude below 2^52. */

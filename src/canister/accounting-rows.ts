@@ -35,9 +35,8 @@ export function encodeCanisterRow(row: CanisterRow): Buffer {
   const head = [row.mapId, row.clearing ? 1 : 0, row.commitNumber, row.sequence];
   for (const number of [...head, range.start.high, range.start.low, range.end.high, range.end.low, depth, cells]) writer.unsigned(number);
   for (let cell = 0; cell < cells; cell++) {
-    const amount = row.accounting.amountOfCell(cell);
-    writer.unsigned(amount.entries);
-    writer.unsigned(amount.bytes);
+    writer.unsigned(row.accounting.entriesOfCell(cell));
+    writer.unsigned(row.accounting.bytesOfCell(cell));
   }
   return sealed(writer);
 }
@@ -53,7 +52,11 @@ export function decodeCanisterRow(stored: Uint8Array): CanisterRow {
   const end = { high: reader.unsigned(), low: reader.unsigned() };
   const accounting = new Accounting({ start, end }, reader.unsigned());
   if (reader.unsigned() !== accounting.cells) throw new BigMapError("STORAGE_CORRUPT", "A canister row has the wrong number of cells");
-  for (let cell = 0; cell < accounting.cells; cell++) accounting.addToCell(cell, reader.unsigned(), reader.unsigned());
+  for (let cell = 0; cell < accounting.cells; cell++) {
+    const entries = reader.unsigned();
+    const bytes = reader.unsigned();
+    if (entries !== 0 || bytes !== 0) accounting.addToCell(cell, entries, bytes);
+  }
   return { mapId, clearing, commitNumber, sequence, accounting };
 }
 
@@ -61,6 +64,11 @@ export function decodeCanisterRow(stored: Uint8Array): CanisterRow {
 export class DeltaRowWriter {
   readonly #writer = new PackedNumberWriter();
   #canisters = 0;
+  readonly #addCell = (cell: number, entries: number, bytes: number): void => {
+    this.#writer.unsigned(cell);
+    this.#writer.signed(entries);
+    this.#writer.signed(bytes);
+  };
 
   get isEmpty(): boolean {
     return this.#canisters === 0;
@@ -72,11 +80,7 @@ export class DeltaRowWriter {
     this.#writer.unsigned(canisterId);
     this.#writer.unsigned(sequence);
     this.#writer.unsigned(accounting.changedCellCount);
-    accounting.takeChanges((cell, entries, bytes) => {
-      this.#writer.unsigned(cell);
-      this.#writer.signed(entries);
-      this.#writer.signed(bytes);
-    });
+    accounting.takeChanges(this.#addCell);
   }
 
   finish(): Buffer {

@@ -12,45 +12,50 @@ export interface Amount {
 const cellsMost = 256;
 /** With fewer cells a split point on the grid may be far from the half of the bytes. */
 const cellsFewest = 16;
+/** Places of a cell's numbers, and how many they are. */
+const entriesPlace = 0;
+const bytesPlace = 1;
+const changedEntriesPlace = 2;
+const changedBytesPlace = 3;
+const nextChangedPlace = 4;
+const cellNumbers = 5;
+
+/** What all empty canisters share. */
+const nothingCounted = new Float64Array(0);
 
 /**
  * Exact entries and bytes of one canister, and a histogram of them over cells of equal token width, which serves to find
  * the split point by bytes. The grid is absolute: cell = token >>> (64 - depth), depth <= 32, so both halves of a cut
  * range keep their cells and a cut on the grid needs no counting. HOT: `add`.
  *
- * Changes since the last `takeChanges` are kept aside: they are what one commit writes down.
+ * Changes since the last `takeChanges` are kept aside: they are what one commit writes down. All cells are in one array:
+ * with thousands of canisters nearly every update meets one that no processor cache has, and pays for each array it looks into.
+ *
+ *     cell, five numbers: entries | bytes | changed entries | changed bytes | next changed cell + 1, 0: unchanged, -1: the last one
  */
 export class Accounting {
-  readonly range: HashRange;
-  /** Cells are 2^(64 - depth) tokens wide. */
-  readonly depth: number;
+  /** Made with the first entry, as it is 10 KiB. */
+  #cells = nothingCounted;
   entries = 0;
   bytes = 0;
   readonly #firstCell: number;
   /** Values of a token's high half that fall into one cell. */
   readonly #cellWidth: number;
-  readonly #cellEntries: Float64Array;
-  readonly #cellBytes: Float64Array;
-  readonly #changedEntries: Float64Array;
-  readonly #changedBytes: Float64Array;
-  readonly #isChanged: Uint8Array;
-  #changedCells: number[] = [];
+  /** The changed cells are a chain, in the order in which they changed first; -1: there are none. */
+  #firstChanged = -1;
+  #lastChanged = -1;
+  changedCellCount = 0;
+  readonly range: HashRange;
+  /** Cells are 2^(64 - depth) tokens wide. */
+  readonly depth: number;
+  readonly cells: number;
 
   constructor(range: HashRange, depth = freshDepth(range)) {
     this.range = range;
     this.depth = depth;
     this.#firstCell = cellOf(range.start.high, depth);
     this.#cellWidth = 2 ** (32 - depth);
-    const cells = lastCell(range, depth) - this.#firstCell + 1;
-    this.#cellEntries = new Float64Array(cells);
-    this.#cellBytes = new Float64Array(cells);
-    this.#changedEntries = new Float64Array(cells);
-    this.#changedBytes = new Float64Array(cells);
-    this.#isChanged = new Uint8Array(cells);
-  }
-
-  get cells(): number {
-    return this.#cellBytes.length;
+    this.cells = lastCell(range, depth) - this.#firstCell + 1;
   }
 
   /** Splits have left so few cells that a histogram made anew would serve better. */
@@ -62,40 +67,64 @@ export class Accounting {
   add(tokenHigh: number, entries: number, bytes: number): void {
     const cell = Math.floor(tokenHigh / this.#cellWidth) - this.#firstCell;
     this.addToCell(cell, entries, bytes);
-    if (this.#isChanged[cell] === 0) {
-      this.#isChanged[cell] = 1;
-      this.#changedCells.push(cell);
-    }
-    this.#changedEntries[cell] = (this.#changedEntries[cell] as number) + entries;
-    this.#changedBytes[cell] = (this.#changedBytes[cell] as number) + bytes;
+    const cells = this.#cells;
+    const place = cell * cellNumbers;
+    if (cells[place + nextChangedPlace] === 0) this.#chain(cell);
+    cells[place + changedEntriesPlace] = (cells[place + changedEntriesPlace] as number) + entries;
+    cells[place + changedBytesPlace] = (cells[place + changedBytesPlace] as number) + bytes;
+  }
+
+  /** The number of entries in the token's cell: reading it brings the cell into the processor's cache. */
+  entriesNear(tokenHigh: number): number {
+    return this.entriesOfCell(Math.floor(tokenHigh / this.#cellWidth) - this.#firstCell);
   }
 
   /** Counts without remembering the change: for recovery. */
   addToCell(cell: number, entries: number, bytes: number): void {
     assert(cell >= 0 && cell < this.cells, "the cell is one of this canister");
+    if (this.#cells.length === 0) this.#cells = new Float64Array(this.cells * cellNumbers);
     this.entries += entries;
     this.bytes += bytes;
-    this.#cellEntries[cell] = (this.#cellEntries[cell] as number) + entries;
-    this.#cellBytes[cell] = (this.#cellBytes[cell] as number) + bytes;
+    const cells = this.#cells;
+    const place = cell * cellNumbers;
+    cells[place + entriesPlace] = (cells[place + entriesPlace] as number) + entries;
+    cells[place + bytesPlace] = (cells[place + bytesPlace] as number) + bytes;
+  }
+
+  #chain(cell: number): void {
+    const cells = this.#cells;
+    if (this.#firstChanged < 0) this.#firstChanged = cell;
+    else cells[this.#lastChanged * cellNumbers + nextChangedPlace] = cell + 1;
+    cells[cell * cellNumbers + nextChangedPlace] = -1;
+    this.#lastChanged = cell;
+    this.changedCellCount++;
   }
 
   /** Calls back for every changed cell since the last time, then forgets the changes. */
   takeChanges(visit: (cell: number, entries: number, bytes: number) => void): void {
-    for (const cell of this.#changedCells) {
-      visit(cell, this.#changedEntries[cell] as number, this.#changedBytes[cell] as number);
-      this.#changedEntries[cell] = 0;
-      this.#changedBytes[cell] = 0;
-      this.#isChanged[cell] = 0;
+    const cells = this.#cells;
+    let cell = this.#firstChanged;
+    this.#firstChanged = -1;
+    this.changedCellCount = 0;
+    while (cell >= 0) {
+      const place = cell * cellNumbers;
+      visit(cell, cells[place + changedEntriesPlace] as number, cells[place + changedBytesPlace] as number);
+      const next = cells[place + nextChangedPlace] as number;
+      cells[place + changedEntriesPlace] = cells[place + changedBytesPlace] = cells[place + nextChangedPlace] = 0;
+      cell = next < 0 ? -1 : next - 1;
     }
-    this.#changedCells = [];
   }
 
-  get changedCellCount(): number {
-    return this.#changedCells.length;
+  entriesOfCell(cell: number): number {
+    return this.#cells.length === 0 ? 0 : (this.#cells[cell * cellNumbers + entriesPlace] as number);
+  }
+
+  bytesOfCell(cell: number): number {
+    return this.#cells.length === 0 ? 0 : (this.#cells[cell * cellNumbers + bytesPlace] as number);
   }
 
   amountOfCell(cell: number): Amount {
-    return { entries: this.#cellEntries[cell] as number, bytes: this.#cellBytes[cell] as number };
+    return { entries: this.entriesOfCell(cell), bytes: this.bytesOfCell(cell) };
   }
 
   cellOfToken(token: Token): number {
@@ -129,7 +158,7 @@ export class Accounting {
       const own = cell + part.#firstCell - this.#firstCell;
       const whole = sameRange(part.rangeOfCell(cell), this.rangeOfCell(own));
       const amount = whole ? this.amountOfCell(own) : straddling;
-      part.addToCell(cell, amount.entries, amount.bytes);
+      if (amount.entries !== 0 || amount.bytes !== 0) part.addToCell(cell, amount.entries, amount.bytes);
     }
     return part;
   }

@@ -5,17 +5,22 @@ import type { Commit } from "./commit.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { UpdatePipeline } from "./update-pipeline.js";
 
-/** A checkpoint begins after this many commits. */
-const commitsBetween = 2_000;
-/** Canisters whose rows one step writes: encoding them must not hold up the loop. */
-const canistersPerStep = 32;
+/**
+ * A checkpoint begins after as many commits as it has rows to write, within these bounds: with thousands of canisters it costs more than
+ * its delta rows do; the next start reads those of the most commits in less than two seconds.
+ */
+const commitsBetweenFewest = 2_000;
+const commitsBetweenMost = 8_000;
+/** Canisters whose rows one step writes: encoding them must not hold up the loop (6 us each), and each step is a commit with an fsync. */
+const canistersPerStep = 128;
 
 /**
  * Folds the delta rows: writes a row for every canister that changed, some at a time, and then deletes the delta rows that
  * all of them have in them. A crash in between costs nothing: a delta row counts only for rows that are older.
  */
 export class Checkpointer {
-  #dirty = new Set<HostedCanister>();
+  /** Those of which `isDirty` is set. */
+  #dirty: HostedCanister[] = [];
   #firstDelta: number;
   #running: Promise<void> | undefined;
 
@@ -29,17 +34,25 @@ export class Checkpointer {
 
   /** A commit changed the canister. */
   note(hosted: HostedCanister): void {
-    this.#dirty.add(hosted);
-    if (this.#running === undefined && this.pipeline.lastDurableNumber - this.#firstDelta >= commitsBetween) {
+    if (!hosted.isDirty) {
+      hosted.isDirty = true;
+      this.#dirty.push(hosted);
+    }
+    if (this.#running === undefined && this.pipeline.lastDurableNumber - this.#firstDelta >= this.#commitsBetween()) {
       this.#running = this.run().finally(() => (this.#running = undefined));
       this.#running.catch(() => undefined);
     }
   }
 
+  #commitsBetween(): number {
+    return Math.min(commitsBetweenMost, Math.max(commitsBetweenFewest, this.#dirty.length));
+  }
+
   /** Resolves when a checkpoint of everything that is committed now is durable. */
   async run(): Promise<void> {
-    const dirty = [...this.#dirty];
-    this.#dirty = new Set();
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const hosted of dirty) hosted.isDirty = false;
     // The canisters of a commit that is still under way are not among the dirty ones yet, so its delta row must stay.
     const lastDelta = this.pipeline.lastDurableNumber;
     this.faults.reach("checkpoint.before-write");

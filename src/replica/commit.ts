@@ -8,14 +8,6 @@ import type { BatchExecution } from "./batch-execution.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { PendingKey } from "./pending-keys.js";
 
-/** A canister's totals once the commit is durable. */
-interface CommittedTotals {
-  readonly hosted: HostedCanister;
-  readonly entries: number;
-  readonly bytes: number;
-  readonly sequence: number;
-}
-
 /**
  * One write batch with one fsync, and the results that are answered after it, as columns. HOT.
  */
@@ -28,8 +20,11 @@ export class Commit {
   readonly canisters: HostedCanister[] = [];
   /** For failed results the error; for gets the value's place; else undefined. */
   readonly details: (BigMapError | ValuePlace | undefined)[] = [];
-  totals: CommittedTotals[] = [];
-  readonly #touched: HostedCanister[] = [];
+  /** The canisters of which the commit has rows, and their totals once it is durable. */
+  readonly touched: HostedCanister[] = [];
+  readonly #entries: number[] = [];
+  readonly #bytes: number[] = [];
+  readonly #sequences: number[] = [];
 
   /** `rows` is empty and is the commit's until it is written. */
   constructor(
@@ -65,7 +60,7 @@ export class Commit {
   #touch(hosted: HostedCanister): void {
     if (hosted.lastCommitNumber === this.number) return;
     hosted.lastCommitNumber = this.number;
-    this.#touched.push(hosted);
+    this.touched.push(hosted);
   }
 
   addResult(
@@ -88,14 +83,24 @@ export class Commit {
 
   /** Adds the one row that keeps the counts exact, and takes the totals. Call once, after all decisions. */
   seal(): void {
-    if (this.#touched.length === 0) return;
+    if (this.touched.length === 0) return;
     const delta = new DeltaRowWriter();
-    for (const hosted of this.#touched) {
+    for (const hosted of this.touched) {
       const { canisterId, sequence, accounting } = hosted.canister;
       delta.add(canisterId, sequence, accounting);
-      this.totals.push({ hosted, entries: accounting.entries, bytes: accounting.bytes, sequence });
+      this.#entries.push(accounting.entries);
+      this.#bytes.push(accounting.bytes);
+      this.#sequences.push(sequence);
     }
     this.rows.put(deltaKey(this.number), delta.finish());
+  }
+
+  /** The commit is durable: what the canisters held when it was sealed is what they show. */
+  markCommitted(): void {
+    for (let i = 0; i < this.touched.length; i++) {
+      const { canister } = this.touched[i] as HostedCanister;
+      canister.markCommitted(this.#entries[i] as number, this.#bytes[i] as number, this.#sequences[i] as number);
+    }
   }
 
   /** Moves result i into its execution's next part. */

@@ -13,48 +13,25 @@ import {
 } from "../base/operation-batch.js";
 import { rangeContains } from "../ring/hash-range.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
-import type { Admission } from "./admission.js";
 import { BatchExecution } from "./batch-execution.js";
-import type { ColdReads } from "./cold-reads.js";
-import type { EntryCache } from "./entry-cache.js";
+import { BatchTokens } from "./batch-tokens.js";
+import type { DispatcherParts } from "./dispatcher-parts.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import { MapMaker } from "./map-maker.js";
-import type { MapRoutes, RouteTable } from "./map-routes.js";
+import type { MapRoutes } from "./map-routes.js";
 import { allIndexes, faultOf, operationBytes, placeOf, tokenAt } from "./operation-checks.js";
-import { PendingKey, tokenNumber, type PendingKeys } from "./pending-keys.js";
+import { PendingKey, tokenNumber } from "./pending-keys.js";
 import { moved, owns, refuseBatch, refusedForFault, stopped } from "./refusals.js";
 import { UpdateGroup } from "./update-group.js";
-import type { UpdatePipeline } from "./update-pipeline.js";
 
 /** A group of this size goes on its way at once: half of the callers of a busy client. */
 const groupTargetOperations = 128;
-
-/** Carries out operations whose keys belong to other replicas. */
-export interface Forwarder {
-  forward(execution: BatchExecution, indexes: readonly number[], address: string): void;
-}
-
-export interface DispatcherParts {
-  readonly routes: RouteTable;
-  readonly cache: EntryCache;
-  readonly coldReads: ColdReads;
-  readonly pendingKeys: PendingKeys;
-  readonly pipeline: UpdatePipeline;
-  readonly admission: Admission;
-  readonly forwarder: Forwarder;
-  /** HOST:PORT of a replica. */
-  readonly addressOf: (replicaId: string) => string;
-  readonly monotonicMs: () => number;
-  /** Makes the map, for its first write; when it resolves the routes are there. */
-  readonly ensureMap: (map: string) => Promise<unknown>;
-  /** Set while updates are refused: the disk is nearly full, or the replica stops. */
-  readonly updatesRefused: (operation: number) => BigMapError | undefined;
-}
 
 export class Dispatcher implements OperationTarget {
   #group: UpdateGroup | undefined;
   #turnIsScheduled = false;
   #arrivals = 0;
+  #tokens: BatchTokens | undefined;
   /** Operations of the batch that is being dispatched, by the address of their owner. */
   #remote: Map<string, number[]> | undefined;
   readonly #mapMaker: MapMaker;
@@ -85,28 +62,43 @@ export class Dispatcher implements OperationTarget {
   #dispatchOn(routes: MapRoutes, execution: BatchExecution, indexes: readonly number[] | undefined): void {
     const { batch } = execution;
     if (batch.atomic) this.#dispatchAtomic(execution, indexes ?? allIndexes(batch), routes);
-    else if (indexes === undefined) for (let i = 0; i < batch.count; i++) this.#dispatchOne(execution, i, routes);
+    else if (indexes === undefined) this.#dispatchAll(execution, routes);
     else for (const index of indexes) this.#dispatchOne(execution, index, routes);
     this.#forwardGathered(execution);
     execution.flush();
     this.#sendIfIdle();
   }
 
+  /** Carries out all operations; the tokens come first, so that the canisters are read ahead. */
+  #dispatchAll(execution: BatchExecution, routes: MapRoutes): void {
+    const { count } = execution.batch;
+    // A sink that submits while it is answered finds none, and gets its own.
+    const tokens = this.#tokens ?? new BatchTokens();
+    this.#tokens = undefined;
+    tokens.fill(execution.batch);
+    tokens.readAhead(count, routes);
+    for (let i = 0; i < count; i++) this.#dispatchAt(execution, i, routes, tokens.high[i] as number, tokens.low[i] as number);
+    this.#tokens = tokens;
+  }
+
   #dispatchOne(execution: BatchExecution, index: number, routes: MapRoutes): void {
+    const { keys, keyOffsets } = execution.batch;
+    const start = keyOffsets[index] as number;
+    const end = keyOffsets[index + 1] as number;
+    this.#dispatchAt(execution, index, routes, tokenHigh(keys, start, end), tokenLow(keys, start, end));
+  }
+
+  #dispatchAt(execution: BatchExecution, index: number, routes: MapRoutes, high: number, low: number): void {
     const { batch } = execution;
     const fault = faultOf(batch, index);
     if (fault !== undefined) {
       execution.addError(index, fault);
       return;
     }
-    const start = batch.keyOffsets[index] as number;
-    const end = batch.keyOffsets[index + 1] as number;
-    const high = tokenHigh(batch.keys, start, end);
-    const low = tokenLow(batch.keys, start, end);
     const place = routes.ring.indexOf(high, low);
     const hosted = routes.canisters[place];
     if (hosted === undefined) this.#forward([index], routes, place);
-    else if (!rangeContains(hosted.canister.range, high, low)) execution.addError(index, moved(hosted));
+    else if (!routes.rangesAgree && !rangeContains(hosted.canister.range, high, low)) execution.addError(index, moved(hosted));
     else if (isUpdate(batch.operations[index] as number)) this.#update(execution, index, hosted, high, low);
     else this.#query(execution, index, hosted, high, low);
   }

@@ -11,24 +11,32 @@ export interface ParkedOperations {
   readonly parkedAtMs: number;
 }
 
-/** A data canister and what the replica keeps about it. */
+/** What all canisters share where nothing is parked, so that a query need not look into an array of each. Stays empty. */
+const nothingParked: ParkedOperations[] = [];
+
+/**
+ * A data canister and what the replica keeps about it. There may be thousands: what operations touch stands first, side by side, and
+ * what only few canisters need is made when they do.
+ */
 export class HostedCanister {
   /** Names the canister's entries in the cache; a new one forgets them all. */
   cacheSpace: number;
+  /** Updates at the hard cap wait here, and all that came after them. */
+  isFull = false;
   /** Accepted updates that are not answered. */
   outstanding = 0;
   /** The commit that was the last to write rows of this canister. */
   lastCommitNumber = -1;
-  /** Updates at the hard cap wait here, and all that came after them. */
-  isFull = false;
+  /** A commit changed the canister since the last checkpoint wrote its row. */
+  isDirty = false;
   /** While the entries are being deleted nothing is put into the cache, and the stored row says that it must be finished. */
   isClearing = false;
-  parked: ParkedOperations[] = [];
+  parked = nothingParked;
   /** By token number, whose operations are parked: a query that comes after a parked update of its session must wait too. */
-  readonly #parkedTokens = new Map<number, SessionId>();
+  #parkedTokens: Map<number, SessionId> | undefined;
   /** Was reported over the soft cap at this many bytes; reported again when it has grown. */
   reportedBytes = 0;
-  #onDrained: (() => void)[] = [];
+  #onDrained: (() => void)[] | undefined;
 
   constructor(
     readonly canister: DataCanister,
@@ -49,37 +57,39 @@ export class HostedCanister {
   /** Resolves when every accepted update is answered. */
   drained(): Promise<void> {
     if (this.outstanding === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#onDrained.push(resolve));
+    return new Promise((resolve) => (this.#onDrained ??= []).push(resolve));
   }
 
   released(): void {
-    if (--this.outstanding > 0 || this.#onDrained.length === 0) return;
+    if (--this.outstanding > 0 || this.#onDrained === undefined) return;
     const waiting = this.#onDrained;
-    this.#onDrained = [];
+    this.#onDrained = undefined;
     for (const resolve of waiting) resolve();
   }
 
   /** Parks operations on these tokens. */
   park(operations: ParkedOperations, tokenNumbers: readonly number[]): void {
     const { sessionId } = operations.execution;
-    this.parked.push(operations);
+    if (this.parked.length === 0) this.parked = [operations];
+    else this.parked.push(operations);
+    const tokens = (this.#parkedTokens ??= new Map<number, SessionId>());
     for (const number of tokenNumbers) {
-      const known = this.#parkedTokens.get(number) ?? sessionId;
-      this.#parkedTokens.set(number, known === sessionId ? sessionId : severalSessions);
+      const known = tokens.get(number) ?? sessionId;
+      tokens.set(number, known === sessionId ? sessionId : severalSessions);
     }
   }
 
   /** Whether an operation of the session on this token is parked. HOT. */
   hasParked(tokenNumber: number, sessionId: SessionId): boolean {
-    const known = this.#parkedTokens.get(tokenNumber);
+    const known = this.#parkedTokens?.get(tokenNumber);
     return known !== undefined && (known === sessionId || known === severalSessions);
   }
 
   /** Takes the parked operations, in the order in which they arrived. */
   takeParked(): ParkedOperations[] {
     const parked = this.parked.sort((a, b) => a.arrival - b.arrival);
-    this.parked = [];
-    this.#parkedTokens.clear();
+    this.parked = nothingParked;
+    this.#parkedTokens = undefined;
     return parked;
   }
 }

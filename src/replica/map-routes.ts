@@ -1,8 +1,9 @@
 import type { CanisterId, MapId, ReplicaId } from "../base/ids.js";
+import type { DataCanister } from "../canister/data-canister.js";
 import type { RecordTable } from "../meta/record-table.js";
 import type { MapRecord } from "../meta/records.js";
-import { rangeContains } from "../ring/hash-range.js";
 import type { Ring } from "../ring/ring.js";
+import { compareTokens } from "../ring/token.js";
 import type { HostedCanister } from "./hosted-canister.js";
 
 /** The ring of one map with the canisters that are here, place for place. Replaced as a whole. */
@@ -11,6 +12,11 @@ export interface MapRoutes {
   readonly ring: Ring;
   /** Undefined: the range belongs to another replica. */
   readonly canisters: readonly (HostedCanister | undefined)[];
+  /**
+   * Every canister has the whole of its ranges of the ring: then no token need be compared with its canister's own range. Ends where a
+   * canister of the map is added or taken away: the one that was split for it has kept a part only.
+   */
+  rangesAgree: boolean;
   /** How often canisters of the map had been added here or taken away when the routes were made. */
   readonly changes: number;
 }
@@ -41,12 +47,12 @@ export class RouteTable {
 
   addCanister(hosted: HostedCanister): void {
     this.#hosted.set(hosted.canister.canisterId, hosted);
-    this.#changed(hosted.canister.mapId);
+    this.#changed(hosted.canister);
   }
 
   removeCanister(hosted: HostedCanister): void {
     this.#hosted.delete(hosted.canister.canisterId);
-    this.#changed(hosted.canister.mapId);
+    this.#changed(hosted.canister);
   }
 
   /** Takes over the rings of the records, map by map; a map of which a canister is not open yet keeps the ring it has. */
@@ -67,7 +73,7 @@ export class RouteTable {
     const changes = this.#changesOf(record.mapId);
     if (known?.record.mapId === record.mapId && known.ring === ring && known.changes === changes) return;
     const canisters = this.#canistersOn(ring);
-    if (canisters !== undefined) this.#routes.set(map, { record, ring, canisters, changes });
+    if (canisters !== undefined) this.#routes.set(map, { record, ring, canisters, rangesAgree: rangesAgree(ring, canisters), changes });
   }
 
   /**
@@ -78,13 +84,13 @@ export class RouteTable {
   #canistersOn(ring: Ring): (HostedCanister | undefined)[] | undefined {
     const canisters: (HostedCanister | undefined)[] = [];
     let last: HostedCanister | undefined;
+    const localIndex = ring.replicaIds.indexOf(this.replicaId);
     for (let i = 0; i < ring.size; i++) {
-      const isLocal = ring.replicaIds[ring.replicaIndexAt(i)] === this.replicaId;
-      const { start } = ring.rangeAt(i);
+      const isLocal = ring.replicaIndexAt(i) === localIndex;
       if (isLocal) {
         // A child stands on the ring to the right of its parent.
         const own = this.#hosted.get(ring.canisterIdAt(i)) ?? last;
-        if (own === undefined || !rangeContains(own.canister.range, start.high, start.low)) return undefined;
+        if (own === undefined || !ring.beginsIn(i, own.canister.range)) return undefined;
         last = own;
       }
       canisters.push(isLocal ? last : undefined);
@@ -92,11 +98,22 @@ export class RouteTable {
     return canisters;
   }
 
-  #changed(mapId: MapId): void {
+  #changed({ mapId, map }: DataCanister): void {
     this.#changes.set(mapId, this.#changesOf(mapId) + 1);
+    const routes = this.#routes.get(map);
+    if (routes !== undefined) routes.rangesAgree = false;
   }
 
   #changesOf(mapId: MapId): number {
     return this.#changes.get(mapId) ?? 0;
   }
+}
+
+function rangesAgree(ring: Ring, canisters: readonly (HostedCanister | undefined)[]): boolean {
+  return canisters.every((hosted, place) => {
+    if (hosted === undefined) return true;
+    const { start, end } = ring.rangeAt(place);
+    const { range } = hosted.canister;
+    return compareTokens(range.start, start) <= 0 && compareTokens(end, range.end) <= 0;
+  });
 }

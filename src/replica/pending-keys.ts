@@ -24,17 +24,31 @@ export class PendingKey {
   failure: BigMapError | undefined;
   /** Another key in the same slot of the table. */
   next: PendingKey | undefined;
+  /** The token's halves as signed numbers: those V8 keeps in the object itself, larger ones in an object each. */
+  readonly signedHigh: number;
+  readonly signedLow: number;
 
   constructor(
     readonly mapId: MapId,
-    readonly tokenHigh: number,
-    readonly tokenLow: number,
+    tokenHigh: number,
+    tokenLow: number,
     readonly keys: Uint8Array,
     readonly keyStart: number,
     readonly keyEnd: number,
     /** Whose updates they are. */
     public sessionId: SessionId,
-  ) {}
+  ) {
+    this.signedHigh = tokenHigh | 0;
+    this.signedLow = tokenLow | 0;
+  }
+
+  get tokenHigh(): number {
+    return this.signedHigh >>> 0;
+  }
+
+  get tokenLow(): number {
+    return this.signedLow >>> 0;
+  }
 
   /** Whether a query can be answered from here. */
   get hasValue(): boolean {
@@ -96,7 +110,7 @@ export class PendingKeys {
   release(entry: PendingKey): void {
     if (--entry.count > 0) return;
     this.#count--;
-    const slot = entry.tokenLow & this.#mask;
+    const slot = entry.signedLow & this.#mask;
     let previous = this.#heads[slot] as PendingKey;
     if (previous === entry) {
       this.#heads[slot] = entry.next;
@@ -107,7 +121,7 @@ export class PendingKeys {
   }
 
   #link(entry: PendingKey): void {
-    const slot = entry.tokenLow & this.#mask;
+    const slot = entry.signedLow & this.#mask;
     entry.next = this.#heads[slot];
     this.#heads[slot] = entry;
   }
@@ -126,8 +140,8 @@ export class PendingKeys {
 }
 
 function isKey(entry: PendingKey, mapId: MapId, high: number, low: number, keys: Uint8Array, start: number, end: number): boolean {
-  if (entry.tokenLow !== low || entry.tokenHigh !== high || entry.mapId !== mapId || entry.keyEnd - entry.keyStart !== end - start)
-    return false;
+  if (entry.signedLow !== (low | 0) || entry.signedHigh !== (high | 0) || entry.mapId !== mapId) return false;
+  if (entry.keyEnd - entry.keyStart !== end - start) return false;
   for (let i = start, j = entry.keyStart; i < end; i++, j++) if (keys[i] !== entry.keys[j]) return false;
   return true;
 }

@@ -18,6 +18,8 @@ export class UpdateGroup {
   readonly loads: PendingKey[] = [];
   /** Queries of the same keys that came before and are still being read. */
   readonly earlierReads = new Set<Promise<unknown>>();
+  /** Kept so that reading ahead has a result, and is not left out: see `decideGroup`. */
+  entriesNear = 0;
   /** Everything that is needed to decide is known. */
   isReady = false;
 

@@ -228,7 +228,7 @@ export class UpdatePipeline {
       return;
     }
     this.#underWay--;
-    for (const { hosted, entries, bytes, sequence } of commit.totals) hosted.canister.markCommitted(entries, bytes, sequence);
+    commit.markCommitted();
     const dirty: BatchExecution[] = [];
     for (let i = 0; i < commit.keys.length; i++) {
       this.#remember(commit, i);
@@ -240,7 +240,7 @@ export class UpdatePipeline {
       this.#release(commit, i);
     }
     for (const execution of dirty) execution.flush();
-    for (const { hosted } of commit.totals) this.#parts.onCommitted(hosted);
+    for (const hosted of commit.touched) this.#parts.onCommitted(hosted);
     this.#lastDurableNumber = commit.number;
     step?.done(undefined);
     this.#pump();

@@ -1,6 +1,6 @@
 import { BigMapError } from "../base/errors.js";
 import type { CanisterId, ReplicaId } from "../base/ids.js";
-import { equalTokens, formatRange, tokenSpaceEnd, type HashRange } from "./hash-range.js";
+import { equalTokens, formatRange, rangeContains, tokenSpaceEnd, type HashRange } from "./hash-range.js";
 import { assertColumns, columnsOf, replaceRanges, startAt, type RingColumns, type RingEntry } from "./ring-columns.js";
 import type { Token } from "./token.js";
 import { tokenSlots } from "./token-slots.js";
@@ -65,6 +65,11 @@ export class Ring {
   /** Place of the range's replica in `replicaIds`. */
   replicaIndexAt(index: number): number {
     return this.#columns.replicaIndexes[index] as number;
+  }
+
+  /** Whether the range at this place begins within `range`; makes no object. */
+  beginsIn(index: number, range: HashRange): boolean {
+    return rangeContains(range, this.#startHigh[index] as number, this.#startLow[index] as number);
   }
 
   rangeAt(index: number): HashRange {

@@ -8,7 +8,7 @@ import { systemRandom } from "../base/random.js";
 import { connectGrpc } from "../client/grpc-connection.js";
 import type { Connection } from "../client/connection.js";
 import type { BatchExecution } from "../replica/batch-execution.js";
-import type { Forwarder } from "../replica/dispatcher.js";
+import type { Forwarder } from "../replica/dispatcher-parts.js";
 
 const connectTimeoutMs = 5_000;
 

@@ -80,6 +80,21 @@ describe("the routes of a map of which two canisters are being split at once", (
     );
   });
 
+  test("are compared with the canisters' own ranges from when a child is added until the ring has it", () => {
+    const routes = new RouteTable("r");
+    const parent = hostedOn(1, left);
+    for (const hosted of [parent, hostedOn(2, right)]) routes.addCanister(hosted);
+    routes.refresh(tableOf(1, [recordOf(1, left), recordOf(2, right)]));
+    assert.equal(routes.find("m")?.rangesAgree, true);
+    parent.canister.replaceAccounting(new Accounting(leftHalf), 2);
+    routes.addCanister(hostedOn(3, leftChild));
+    assert.equal(routes.find("m")?.rangesAgree, false);
+    routes.refresh(tableOf(1, [recordOf(1, left), recordOf(2, right)]));
+    assert.equal(routes.find("m")?.rangesAgree, false, "the ring of the records is older than the split");
+    routes.refresh(tableOf(2, [recordOf(1, leftHalf), recordOf(3, leftChild), recordOf(2, right)]));
+    assert.equal(routes.find("m")?.rangesAgree, true);
+  });
+
   test("stay as they are while a canister of the ring is not open yet", () => {
     const routes = new RouteTable("r");
     routes.addCanister(hostedOn(1, left));
