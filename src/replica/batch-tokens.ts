@@ -1,5 +1,6 @@
 import type { OperationBatch } from "../base/operation-batch.js";
 import { tokenHigh, tokenLow } from "../ring/token.js";
+import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { MapRoutes } from "./map-routes.js";
 
@@ -29,15 +30,15 @@ export class BatchTokens {
   }
 
   /**
-   * Reads a number of each operation's canister. One of thousands is in no processor cache; in a loop as short as this the processor
+   * Reads a number of each operation's canister and of its record in the cache. One of thousands is in no processor cache; in a loop as short as this the processor
    * waits for the memory of several operations at once, where carrying them out one by one it would wait for each.
    */
-  readAhead(count: number, { ring, canisters }: MapRoutes): void {
+  readAhead(count: number, { ring, canisters }: MapRoutes, cache: EntryCache): void {
     const { high, low } = this;
     let sum = 0;
     for (let i = 0; i < count; i++) {
       const hosted = canisters[ring.indexOf(high[i] as number, low[i] as number)];
-      if (hosted !== undefined) sum += seenOf(hosted);
+      if (hosted !== undefined) sum += seenOf(hosted) + cache.peek(hosted.cacheSpace, low[i] as number);
     }
     this.seen = sum;
   }

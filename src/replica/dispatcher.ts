@@ -76,7 +76,7 @@ export class Dispatcher implements OperationTarget {
     const tokens = this.#tokens ?? new BatchTokens();
     this.#tokens = undefined;
     tokens.fill(execution.batch);
-    tokens.readAhead(count, routes);
+    tokens.readAhead(count, routes, this.#parts.cache);
     for (let i = 0; i < count; i++) this.#dispatchAt(execution, i, routes, tokens.high[i] as number, tokens.low[i] as number);
     this.#tokens = tokens;
   }
