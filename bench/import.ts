@@ -9,6 +9,7 @@ import { Command } from "commander";
 import { limits } from "../src/base/limits.js";
 import { oneOf, sizeBytes, wholeNumber } from "../src/cli/quantities.js";
 import { formatCodecs } from "../src/cli/transfer/formats.js";
+import type { RowColumns } from "../src/cli/transfer/row-columns.js";
 import { fileReadBytes } from "../src/cli/transfer/row-stream.js";
 import { aboutThisRun } from "./driver/about.js";
 import { startBigMapServer } from "./driver/bigmap-server.js";
@@ -151,13 +152,18 @@ async function parseAlone(path: string, form: RowForm): Promise<Done> {
   let entries = 0;
   let bytes = 0;
   for await (const rows of formatCodecs.ndjson.read(createReadStream(path, { highWaterMark: fileReadBytes }), mapping)) {
-    for (const { entry } of rows) {
-      if (entry === undefined) continue;
+    for (let i = 0; i < rows.count; i++) {
       entries++;
-      bytes += entry.key.length + entry.value.length;
+      bytes += sizeOf(rows, i);
     }
   }
   return { entries, bytes, elapsedMs: performance.now() - beganMs };
+}
+
+/** Of key and value; the files have no bad rows. */
+function sizeOf(rows: RowColumns, i: number): number {
+  const keyBytes = (rows.keyEnds[i] as number) - (rows.keyStarts[i] as number);
+  return keyBytes + (rows.valueEnds[i] as number) - (rows.valueStarts[i] as number);
 }
 
 function measurementOf(workload: "import" | "parse", form: RowForm, round: number, records: number, run: Run): ImportMeasurement {

@@ -1,3 +1,5 @@
+import { giveBytes, takeBytes } from "./byte-pool.js";
+import { copyBytes } from "./bytes.js";
 import { operationCondition, type OperationBatch } from "./operation-batch.js";
 
 /** How large a batch is. */
@@ -9,9 +11,19 @@ export interface BatchShape {
 
 const smallBatch: BatchShape = { count: 7, keyBytes: 192, valueBytes: 0 };
 /** One large batch must not make every later one large. */
-const expectedMaxBytes = 64 * 1024;
+const expectedMost: BatchShape = { count: 1023, keyBytes: 64 * 1024, valueBytes: 64 * 1024 };
 
-/** Collects operations column by column. */
+/** The room for a batch that is likely to be much as the one before. */
+export function roomLike(before: BatchShape | undefined): BatchShape {
+  if (before === undefined) return smallBatch;
+  return {
+    count: Math.min(before.count, expectedMost.count),
+    keyBytes: Math.min(before.keyBytes, expectedMost.keyBytes),
+    valueBytes: Math.min(before.valueBytes, expectedMost.valueBytes),
+  };
+}
+
+/** Collects operations column by column. The values' memory is of the byte pool: once the batch is answered it may be given back. */
 export class OperationBatchBuilder {
   count = 0;
   /** Keys and values together, in bytes. */
@@ -23,14 +35,14 @@ export class OperationBatchBuilder {
   #valueOffsets: Uint32Array;
   #ifVersions: Float64Array = new Float64Array(0);
 
-  /** Makes room for a batch that is much like `like`; it grows as it must. */
-  constructor(like: BatchShape = smallBatch) {
-    const rows = Math.min(like.count + 1, 1024);
+  /** Makes room for a batch of this shape; it grows as it must. */
+  constructor(room: BatchShape = smallBatch) {
+    const rows = room.count + 1;
     this.#operations = new Uint8Array(rows);
     this.#keyOffsets = new Uint32Array(rows + 1);
     this.#valueOffsets = new Uint32Array(rows + 1);
-    this.#keys = Buffer.allocUnsafe(Math.min(like.keyBytes + 64, expectedMaxBytes));
-    this.#values = Buffer.allocUnsafe(Math.min(like.valueBytes, expectedMaxBytes));
+    this.#keys = Buffer.allocUnsafe(room.keyBytes + 64);
+    this.#values = takeBytes(room.valueBytes);
   }
 
   get shape(): BatchShape {
@@ -51,7 +63,7 @@ export class OperationBatchBuilder {
     const valueStart = this.#valueOffsets[index] ?? 0;
     if (value !== undefined && value.length > 0) {
       const valueEnd = valueStart + value.length;
-      if (valueEnd > this.#values.length) this.#values = grown(this.#values, valueStart, valueEnd);
+      if (valueEnd > this.#values.length) this.#growValues(valueStart, valueEnd);
       this.#values.set(value, valueStart);
       this.#valueOffsets[index + 1] = valueEnd;
       this.sizeBytes += value.length;
@@ -61,6 +73,25 @@ export class OperationBatchBuilder {
     if ((operation & 0xf0) === operationCondition.ifVersion) this.#setIfVersion(index, ifVersion);
     this.count = index + 1;
     return index;
+  }
+
+  /** Adds an unconditional operation whose key is `bytes[keyStart .. keyEnd)`, and whose value `bytes[valueStart .. valueEnd)`. */
+  addSlices(operation: number, bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
+    const index = this.count;
+    if (index + 1 >= this.#keyOffsets.length) this.#growRows();
+    const keyOffset = this.#keyOffsets[index] as number;
+    const valueOffset = this.#valueOffsets[index] as number;
+    const keyOffsetEnd = keyOffset + keyEnd - keyStart;
+    const valueOffsetEnd = valueOffset + valueEnd - valueStart;
+    if (keyOffsetEnd > this.#keys.length) this.#keys = grown(this.#keys, keyOffset, keyOffsetEnd);
+    if (valueOffsetEnd > this.#values.length) this.#growValues(valueOffset, valueOffsetEnd);
+    copyBytes(bytes, keyStart, keyEnd, this.#keys, keyOffset);
+    copyBytes(bytes, valueStart, valueEnd, this.#values, valueOffset);
+    this.#operations[index] = operation;
+    this.#keyOffsets[index + 1] = keyOffsetEnd;
+    this.#valueOffsets[index + 1] = valueOffsetEnd;
+    this.sizeBytes += keyEnd - keyStart + valueEnd - valueStart;
+    this.count = index + 1;
   }
 
   /** The finished batch; the builder must not be used again. */
@@ -100,6 +131,13 @@ export class OperationBatchBuilder {
       this.#ifVersions = wider;
     }
     this.#ifVersions[index] = ifVersion;
+  }
+
+  #growValues(usedBytes: number, neededBytes: number): void {
+    const outgrown = this.#values;
+    this.#values = takeBytes(Math.max(neededBytes, outgrown.length * 2, 256));
+    outgrown.copy(this.#values, 0, 0, usedBytes);
+    giveBytes(outgrown);
   }
 
   #growRows(): void {

@@ -18,11 +18,16 @@ export class Budget {
 
   /** Errors: OVERLOADED; nothing is taken then. */
   take(operations: number, bytes: number): void {
-    if (this.#operations + operations > this.#maxOperations || this.#bytes + bytes > this.#maxBytes) {
-      throw new BigMapError("OVERLOADED", `This client already has ${this.#operations} operations (${this.#bytes} bytes) waiting`);
-    }
+    if (this.tryTake(operations, bytes)) return;
+    throw new BigMapError("OVERLOADED", `This client already has ${this.#operations} operations (${this.#bytes} bytes) waiting`);
+  }
+
+  /** False, and nothing taken, where there is no room for all of it. */
+  tryTake(operations: number, bytes: number): boolean {
+    if (this.#operations + operations > this.#maxOperations || this.#bytes + bytes > this.#maxBytes) return false;
     this.#operations += operations;
     this.#bytes += bytes;
+    return true;
   }
 
   /** For operations that were let in once and are sent again. */

@@ -1,20 +1,23 @@
 /**
  * The heart of the client: everything that is asked of one map in one turn of the event loop goes out as one batch, so
- * that many callers who await one operation each are as fast as one caller who batches. HOT: `ask`, `enqueue`.
+ * that many callers who await one operation each are as fast as one caller who batches. HOT: `ask`, `enqueue`, `enqueuePacked`.
  *
  * Order: operations go to the connection in the order in which they were asked; a retry keeps the order on each key
  * (see RetryLane).
  */
 import { BigMapError } from "../base/errors.js";
 import type { Clock } from "../base/clock.js";
-import type { BatchShape } from "../base/operation-batch-builder.js";
+import { giveBytes } from "../base/byte-pool.js";
+import { keyOf, valueOf } from "../base/operation-batch.js";
+import { OperationBatchBuilder, roomLike, type BatchShape } from "../base/operation-batch-builder.js";
 import type { SessionId } from "../base/ids.js";
-import { limits } from "../base/limits.js";
 import type { Random } from "../base/random.js";
+import { AbortListeners } from "./abort-listeners.js";
 import { Backoff } from "./backoff.js";
 import type { Budget } from "./budget.js";
 import type { Connection } from "./connection.js";
 import { DeadlineTimer } from "./deadline-timer.js";
+import { Outbox } from "./outbox.js";
 import { PendingBatch, cancelled, tooLate, type Asked, type BatchOwner, type Terms } from "./pending-batch.js";
 import type { Receiver, Reject, Resolve } from "./receiver.js";
 import { RetryLane, keyTextOf, orderOf, type HeldOperation } from "./retry-lane.js";
@@ -27,8 +30,8 @@ export interface CoalescerPorts {
   readonly random: Random;
 }
 
-/** Fewer operations wait for the end of the turn, where others are under way: a message costs as much as dozens of operations. */
-const flushedFewest = 32;
+/** As much is worth a batch of its own; less joins what others ask in the same turn. */
+const ownBatchFewestBytes = 64 * 1024;
 
 let capturedResolve: Resolve;
 let capturedReject: Reject;
@@ -42,10 +45,10 @@ export class Coalescer implements BatchOwner {
   readonly #map: string;
   readonly #ports: CoalescerPorts;
   readonly #lane: RetryLane;
-  /** Takes the operations of this turn; undefined until the first. */
-  #open: PendingBatch | undefined;
-  /** Batches of this turn that are full, or were closed by other terms. */
-  #sealed: PendingBatch[] = [];
+  readonly #outbox = new Outbox(
+    () => this.flush(),
+    () => this.#sent.length === 0,
+  );
   /** Sent and not all answered, oldest first; answered ones stay while an older one is open. */
   #sent: PendingBatch[] = [];
   #lastSequence = 0;
@@ -55,16 +58,8 @@ export class Coalescer implements BatchOwner {
   #lastShape: BatchShape | undefined;
   #whenIdle: (() => void)[] = [];
   readonly #keysOfRetry = new Map<PendingBatch, string[]>();
-  readonly #abortListeners = new Map<PendingBatch, () => void>();
-  readonly #flush = (): void => this.flush();
   #isSubmitting = false;
-  #flushIsDue = false;
-  readonly #flushAfterCallers = (): void => process.nextTick(this.#flushDue);
-  readonly #flushDue = (): void => {
-    this.#flushIsDue = false;
-    const asked = this.#open?.count ?? 0;
-    if (asked >= flushedFewest || this.#sent.length === 0) this.flush();
-  };
+  readonly #abortListeners = new AbortListeners();
   /** The same function for every signal, so that a signal that is used a million times is listened to once. */
   readonly #onLaneAbort = (): void => {
     this.#lane.refuseWhere((held) => (held.terms.signal?.aborted === true ? cancelled(held.terms.signal) : undefined));
@@ -120,6 +115,39 @@ export class Coalescer implements BatchOwner {
   }
 
   /**
+   * Asks operations that are packed already, unconditional ones, each as `enqueue` would, with places that follow each other from
+   * `firstPlace`. Many bytes travel as a batch of their own, as they are; `packed` must not be used again. Never throws: what cannot
+   * be asked is refused.
+   */
+  enqueuePacked(
+    packed: OperationBatchBuilder,
+    receiver: Receiver,
+    resolve: Resolve,
+    reject: Reject,
+    firstPlace: number,
+    terms: Terms,
+  ): void {
+    const mayAllGo = !this.#closed && terms.signal?.aborted !== true && this.#lane.idle;
+    if (mayAllGo && packed.sizeBytes >= ownBatchFewestBytes && this.#ports.budget.tryTake(packed.count, packed.sizeBytes)) {
+      const batch = this.#newBatch(terms, this.#ports.clock.monotonicMs() + terms.timeoutMs, packed);
+      batch.adopt(receiver, resolve, reject, firstPlace);
+      batch.budgetBytes = packed.sizeBytes;
+      this.#outbox.add(batch);
+      return;
+    }
+    const operations = packed.build(this.#map);
+    for (let i = 0; i < operations.count; i++) {
+      try {
+        const operation = operations.operations[i] as number;
+        this.enqueue(operation, keyOf(operations, i), valueOf(operations, i), 0, receiver, resolve, reject, firstPlace + i, terms);
+      } catch (error) {
+        receiver.refuse(reject, firstPlace + i, BigMapError.from(error));
+      }
+    }
+    giveBytes(operations.values);
+  }
+
+  /**
    * Asks operations that must travel as one batch; their terms are atomic and theirs alone. Where one of the keys waits
    * to be sent again, all of them line up behind it. Errors, thrown before anything is taken: CLOSED, OVERLOADED, CANCELLED.
    */
@@ -155,14 +183,7 @@ export class Coalescer implements BatchOwner {
 
   /** Sends what was collected. */
   flush(): void {
-    const sealed = this.#sealed;
-    const open = this.#open;
-    this.#open = undefined;
-    if (sealed.length > 0) {
-      this.#sealed = [];
-      for (const batch of sealed) this.#send(batch);
-    }
-    if (open !== undefined) this.#send(open);
+    for (const batch of this.#outbox.takeAll()) this.#send(batch);
   }
 
   /** Accepts nothing more; resolves when everything accepted is answered. */
@@ -187,12 +208,9 @@ export class Coalescer implements BatchOwner {
 
   finished(batch: PendingBatch): void {
     this.#ports.budget.giveBack(batch.count, batch.budgetBytes);
+    if (this.#ports.connection.forgetsAnswered === true) batch.giveValuesBack();
     while (this.#sent[0]?.done === true) this.#sent.shift();
-    const listener = this.#abortListeners.get(batch);
-    if (listener !== undefined) {
-      this.#abortListeners.delete(batch);
-      batch.terms.signal?.removeEventListener("abort", listener);
-    }
+    this.#abortListeners.forget(batch);
     const keyTexts = this.#keysOfRetry.get(batch);
     if (keyTexts !== undefined) {
       this.#keysOfRetry.delete(batch);
@@ -203,19 +221,13 @@ export class Coalescer implements BatchOwner {
     if (this.#closed) this.#tellIdle();
   }
 
-  /**
-   * What callers ask as soon as they have their answers does not wait for the end of the turn: it leaves once all of them have run, still
-   * inside the event that brought the answers. (A tick that a microtask asks for comes after all microtasks.) Where the answers came
-   * inside the call that asked, the loop must have its turn first, or nothing else ever had one.
-   */
+  /** Where the answers came inside the call that asked, the loop must have its turn first, or nothing else ever had one. */
   delivered(): void {
-    if (this.#isSubmitting || this.#flushIsDue) return;
-    this.#flushIsDue = true;
-    queueMicrotask(this.#flushAfterCallers);
+    if (!this.#isSubmitting) this.#outbox.flushAfterCallers();
   }
 
   get #idle(): boolean {
-    return this.#open === undefined && this.#sealed.length === 0 && this.#sent.length === 0 && this.#lane.idle;
+    return this.#outbox.isEmpty && this.#sent.length === 0 && this.#lane.idle;
   }
 
   #tellIdle(): void {
@@ -225,17 +237,8 @@ export class Coalescer implements BatchOwner {
   }
 
   #batchFor(terms: Terms, sizeBytes: number): PendingBatch {
-    const open = this.#open;
-    if (open !== undefined) {
-      // A text key may take three times its length; no key takes more than its limit. An atomic batch was measured before.
-      const fits = open.count < limits.batchMaxOperations && open.sizeBytes + sizeBytes + limits.keyMaxBytes <= limits.batchMaxBytes;
-      if (open.terms === terms && (fits || terms.atomic)) return open;
-      this.#sealed.push(open);
-    } else {
-      // A turn of the loop: what is asked by everybody who wakes up with the same message comes before the check phase.
-      setImmediate(this.#flush);
-    }
-    return (this.#open = this.#newBatch(terms, this.#ports.clock.monotonicMs() + terms.timeoutMs));
+    const open = this.#outbox.openFor(terms, sizeBytes);
+    return open ?? this.#outbox.open(this.#newBatch(terms, this.#ports.clock.monotonicMs() + terms.timeoutMs));
   }
 
   #send(batch: PendingBatch): void {
@@ -252,13 +255,10 @@ export class Coalescer implements BatchOwner {
 
   /** What was asked but not sent on keys that the lane has just taken lines up there: older than all that is asked from now on. */
   #divertUnsent(): void {
-    const unsent = this.#open === undefined ? this.#sealed : [...this.#sealed, this.#open];
-    this.#open = undefined;
-    this.#sealed = [];
-    for (const batch of unsent) {
+    for (const batch of this.#outbox.takeAll()) {
       if (batch.done) continue;
       batch.build(this.#map, 0);
-      this.#sealed.push(this.#touchesLane(batch) ? this.#divert(batch) : batch);
+      this.#outbox.add(this.#touchesLane(batch) ? this.#divert(batch) : batch);
     }
   }
 
@@ -285,9 +285,10 @@ export class Coalescer implements BatchOwner {
     return rest;
   }
 
-  #newBatch(terms: Terms, deadlineMs: number): PendingBatch {
-    const batch = new PendingBatch(this, terms, deadlineMs, this.#lastShape);
-    if (terms.signal !== undefined) this.#watch(batch, terms.signal);
+  #newBatch(terms: Terms, deadlineMs: number, builder = new OperationBatchBuilder(roomLike(this.#lastShape))): PendingBatch {
+    const batch = new PendingBatch(this, terms, deadlineMs, builder);
+    const { signal } = terms;
+    if (signal !== undefined) this.#abortListeners.listen(batch, signal, () => this.#withdraw(batch, cancelled(signal)));
     return batch;
   }
 
@@ -305,7 +306,7 @@ export class Coalescer implements BatchOwner {
     let keyTexts: string[] = [];
     const batches: PendingBatch[] = [];
     for (const held of operations) {
-      const fits = batch !== undefined && batch.terms === held.terms && batch.deadlineMs === held.deadlineMs && hasRoom(batch, held);
+      const fits = batch !== undefined && batch.terms === held.terms && batch.deadlineMs === held.deadlineMs && batch.hasRoomFor(held);
       if (batch === undefined || !fits) {
         batch = this.#newBatch(held.terms, held.deadlineMs);
         keyTexts = [];
@@ -336,12 +337,6 @@ export class Coalescer implements BatchOwner {
     terms.signal?.addEventListener("abort", this.#onLaneAbort, { once: true });
   }
 
-  #watch(batch: PendingBatch, signal: AbortSignal): void {
-    const listener = (): void => this.#withdraw(batch, cancelled(signal));
-    this.#abortListeners.set(batch, listener);
-    signal.addEventListener("abort", listener, { once: true });
-  }
-
   #withdraw(batch: PendingBatch, reason: BigMapError): void {
     if (batch.done) return;
     batch.giveUp();
@@ -360,10 +355,4 @@ export class Coalescer implements BatchOwner {
     this.#deadlineTimer.setBy(Math.min(nextMs, this.#lane.deadlineMs));
     if (this.#closed) this.#tellIdle();
   }
-}
-
-function hasRoom(batch: PendingBatch, held: HeldOperation): boolean {
-  if (held.terms.atomic) return true;
-  const sizeBytes = held.key.length + (held.value?.length ?? 0);
-  return batch.count < limits.batchMaxOperations && batch.sizeBytes + sizeBytes <= limits.batchMaxBytes;
 }

@@ -36,6 +36,8 @@ export async function connectGrpc(options: GrpcConnectionOptions): Promise<Conne
  * the timeout where the error's advice allows.
  */
 class GrpcConnection implements Connection {
+  /** What is sent is a copy. */
+  readonly forgetsAnswered = true;
   readonly #home: ReplicaLink;
   readonly #options: GrpcConnectionOptions;
 

@@ -3,12 +3,15 @@ import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { MapStatistics } from "../base/map-backend.js";
 import { operationCondition, operationKind } from "../base/operation-batch.js";
+import type { OperationBatchBuilder } from "../base/operation-batch-builder.js";
 import { encodeKey, encodePrefix, encodeValue, type Codec } from "./codec.js";
 import type { Coalescer } from "./coalescer.js";
 import type { Connection } from "./connection.js";
+import { packPuts, type PackedPuts } from "./packed-puts.js";
 import type { Asked, Terms } from "./pending-batch.js";
 import {
   EntryReceiver,
+  FailuresReceiver,
   OutcomesReceiver,
   ValueReceiver,
   ValuesReceiver,
@@ -16,6 +19,7 @@ import {
   foundReceiver,
   versionReceiver,
   type Receiver,
+  type Reject,
   type VersionedValue,
 } from "./receiver.js";
 import { Scan, type ScanOptions } from "./scan.js";
@@ -45,6 +49,8 @@ export interface MapCodecs<K, V> {
 }
 
 const none = operationCondition.always;
+/** For receivers that resolve by themselves. */
+const ignored = (): void => undefined;
 
 /**
  * One map. Get one from `BigMap.map`; it costs nothing, and handles of one map share its traffic and its order.
@@ -140,9 +146,30 @@ export class MapHandle<K = string, V = Uint8Array> {
    * applied or refused by itself and has its own outcome; `write` is the atomic one. A later entry of one key wins.
    */
   putMany(entries: Iterable<readonly [K, V]>, options?: CallOptions): Promise<UpdateOutcome[]> {
-    // Nothing here keeps the entries until the answer: they are copied when this returns, and an import sends gigabytes.
+    // Nothing here keeps the entries until the answer: they are packed when this returns.
     try {
-      return this.#update(this.#encodePuts(iterable("entries", entries)), this.#termsOf(options));
+      const packs = packPuts(iterable("entries", entries), this.#key, this.#value);
+      const terms = this.#termsOf(options);
+      const count = packs.reduce((sum, pack) => sum + pack.count, 0);
+      if (count === 0) return Promise.resolve([]);
+      return new Promise((resolve, reject) => this.#enqueuePacks(packs, new OutcomesReceiver(count, resolve), reject, terms));
+    } catch (error) {
+      return Promise.reject(BigMapError.from(error));
+    }
+  }
+
+  /**
+   * Writes entries that are packed already, keys and values as they are stored, as `putMany` would: each is applied or refused by
+   * itself. Resolves to what failed, by its place. `puts` must not be used again.
+   */
+  putPacked(puts: PackedPuts, options?: CallOptions): Promise<ReadonlyMap<number, BigMapError>> {
+    try {
+      const terms = this.#termsOf(options);
+      const { operations } = puts;
+      if (operations.count === 0) return Promise.resolve(new Map());
+      return new Promise((resolve, reject) =>
+        this.#enqueuePacks([operations], new FailuresReceiver(operations.count, resolve), reject, terms),
+      );
     } catch (error) {
       return Promise.reject(BigMapError.from(error));
     }
@@ -248,13 +275,14 @@ export class MapHandle<K = string, V = Uint8Array> {
     });
   }
 
-  #encodePuts(entries: Iterable<readonly [K, V]>): EncodedUpdate[] {
-    const updates: EncodedUpdate[] = [];
-    for (const [key, value] of entries) {
-      const encodedKey = encodeKey(this.#key, key);
-      updates.push({ operation: operationKind.put, key: encodedKey, value: encodeValue(this.#value, value), ifVersion: 0 });
+  #enqueuePacks(packs: readonly OperationBatchBuilder[], receiver: Receiver, reject: Reject, terms: Terms): void {
+    let firstPlace = 0;
+    for (const pack of packs) {
+      // Taken first: the pack is not to be used afterwards.
+      const { count } = pack;
+      this.#coalescer.enqueuePacked(pack, receiver, ignored, reject, firstPlace, terms);
+      firstPlace += count;
     }
-    return updates;
   }
 
   #encode(update: Update<K, V>): EncodedUpdate {

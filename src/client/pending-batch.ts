@@ -1,7 +1,9 @@
 /** Operations that travel together and the callers who wait for them, as columns. HOT: `push`, `deliver`. */
+import { giveBytes } from "../base/byte-pool.js";
 import { BigMapError, assert } from "../base/errors.js";
+import { limits } from "../base/limits.js";
 import { isUpdate, resultStatus, type OperationBatch, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
-import { OperationBatchBuilder, type BatchShape } from "../base/operation-batch-builder.js";
+import type { BatchShape, OperationBatchBuilder } from "../base/operation-batch-builder.js";
 import type { Receiver, Reject, Resolve } from "./receiver.js";
 
 /** What operations must have in common to share a batch. Compared by identity, so one call makes one object. */
@@ -59,9 +61,9 @@ export class PendingBatch implements ResultSink {
   /** Of an atomic batch: what failed so far, held back until all is known. */
   #failures: Map<number, BigMapError> | undefined;
 
-  /** `like`: the shape of the batch before, which the next one often has too. */
-  constructor(owner: BatchOwner, terms: Terms, deadlineMs: number, like: BatchShape | undefined) {
-    this.#builder = new OperationBatchBuilder(like);
+  /** `builder` is the batch's from now on. Where it holds operations already, their callers are named with `adopt`. */
+  constructor(owner: BatchOwner, terms: Terms, deadlineMs: number, builder: OperationBatchBuilder) {
+    this.#builder = builder;
     this.#owner = owner;
     this.terms = terms;
     this.deadlineMs = deadlineMs;
@@ -107,6 +109,24 @@ export class PendingBatch implements ResultSink {
     this.#open++;
   }
 
+  /** Whether one more operation fits that was in a batch before. An atomic batch was measured when it was asked. */
+  hasRoomFor({ key, value }: Asked): boolean {
+    if (this.terms.atomic) return true;
+    const sizeBytes = this.sizeBytes + key.length + (value?.length ?? 0);
+    return this.count < limits.batchMaxOperations && sizeBytes <= limits.batchMaxBytes;
+  }
+
+  /** Names the caller of all operations that the builder brought along; their places follow each other from `firstPlace`. */
+  adopt(receiver: Receiver, resolve: Resolve, reject: Reject, firstPlace: number): void {
+    for (let index = 0; index < this.count; index++) {
+      this.#receivers.push(receiver);
+      this.#resolves.push(resolve);
+      this.#rejects.push(reject);
+      this.#places.push(firstPlace + index);
+    }
+    this.#open = this.count;
+  }
+
   /** Ends the collecting. */
   build(map: string, sequence: number): OperationBatch {
     this.sequence = sequence;
@@ -120,6 +140,8 @@ export class PendingBatch implements ResultSink {
   }
 
   deliver(part: ResultBatch): void {
+    // Answers that come after the batch was given up.
+    if (this.#open === 0) return;
     const { count, indexes, statuses } = part;
     let failed: number[] | undefined;
     for (let row = 0; row < count; row++) {
@@ -139,6 +161,14 @@ export class PendingBatch implements ResultSink {
     if (this.#failures !== undefined && this.#failures.size === this.#open) this.#decideAtomic(this.#failures);
     if (this.#open === 0) this.#owner.finished(this);
     this.#owner.delivered();
+  }
+
+  /**
+   * Gives the values' memory back, for a connection that is done with them; not where they went on to another batch, or where
+   * nobody knows.
+   */
+  giveValuesBack(): void {
+    if (this.#movedAway === undefined && !this.#final) giveBytes(this.operations.values);
   }
 
   /** Refuses what is still open: `reason` for what cannot have been applied, OUTCOME_UNKNOWN for updates. */

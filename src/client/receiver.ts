@@ -152,6 +152,27 @@ export class OutcomesReceiver implements Receiver {
   }
 }
 
+/** For `putPacked`: what failed, by its place. */
+export class FailuresReceiver implements Receiver {
+  readonly #failures = new Map<number, BigMapError>();
+  readonly #resolve: (failures: ReadonlyMap<number, BigMapError>) => void;
+  #missing: number;
+
+  constructor(count: number, resolve: (failures: ReadonlyMap<number, BigMapError>) => void) {
+    this.#missing = count;
+    this.#resolve = resolve;
+  }
+
+  accept(): void {
+    if (--this.#missing === 0) this.#resolve(this.#failures);
+  }
+
+  refuse(_reject: Reject, place: number, error: BigMapError): void {
+    this.#failures.set(place, error);
+    this.accept();
+  }
+}
+
 function valueAt(results: ResultBatch, row: number): Uint8Array {
   const start = results.valueOffsets[row] as number;
   const end = results.valueOffsets[row + 1] as number;

@@ -3,10 +3,10 @@ import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "
 import { assert } from "../base/errors.js";
 import { commitKind, commitState, type CommitAnswer, type CommitWorkerData } from "./commit-thread.js";
 import { RequestTaker } from "./request-ring.js";
+import { RowOrder } from "./row-order.js";
 import { shareRocks } from "./rocksdb-binding.js";
 import { describeRocksError } from "./rocksdb-errors.js";
 import { workerReady } from "./worker-queue.js";
-import { readWriteBatch } from "./write-batch.js";
 
 /** Requests are joined until they have this many bytes; one more may pass it. */
 const groupMaxBytes = 8 * 2 ** 20;
@@ -18,6 +18,7 @@ const database = await shareRocks(handle);
 const ring = new RequestTaker(ringMemory);
 /** Reused, so that its memory is too. */
 const batch = database._chainedBatch();
+const rowOrder = new RowOrder();
 /** Requests taken and neither finished nor failed. */
 let takenCount = 0;
 let batchBytes = 0;
@@ -58,7 +59,7 @@ function addRows(kind: number): void {
   const rows = isPosted ? (receiveMessageOnPort(port) as { readonly message: Uint8Array }).message : ring.payload;
   batchSync ||= kind === commitKind.rowsFsync || kind === commitKind.postedFsync;
   batchBytes += rows.length;
-  readWriteBatch(
+  rowOrder.read(
     rows,
     (key, value) => batch._put(key, value),
     (key) => batch._del(key),

@@ -96,7 +96,7 @@ function ownMemory(sizeBytes: number): Buffer<ArrayBuffer> {
 }
 
 export const rowKind = { put: 1, delete: 2 } as const;
-const rowHeaderBytes = 9;
+export const rowHeaderBytes = 9;
 
 /** Calls back for each row of a packed batch, in order. */
 export function readWriteBatch(packed: Uint8Array, onPut: (key: Buffer, value: Buffer) => void, onDelete: (key: Buffer) => void): void {

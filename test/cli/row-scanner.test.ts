@@ -42,7 +42,7 @@ async function read(lines: readonly Buffer[], chunkBytes: number, mapping: RowMa
   );
   const readings: Reading[] = [];
   for await (const rows of readNdjson(Readable.from(chunks, { objectMode: false }), mapping)) {
-    readings.push(...rows.map(({ entry }) => readingOf(entry)));
+    readings.push(...Array.from(rows, ({ entry }) => readingOf(entry)));
   }
   return readings;
 }

@@ -11,11 +11,14 @@ import fc from "fast-check";
 import { stillClock } from "./still-clock.js";
 import { formatCodecs } from "../../src/cli/transfer/formats.js";
 import { loadRows, type LoadOptions } from "../../src/cli/transfer/loader.js";
+import { RowColumns } from "../../src/cli/transfer/row-columns.js";
 import type { Entry, RowMapping } from "../../src/cli/transfer/row.js";
 import { fileFormats, formatOfPath, type FileFormat, type ReadRow } from "../../src/cli/transfer/row-stream.js";
 import type { Measurement } from "../../bench/driver/results.js";
 import { rowForms, valueBytes, writeRows } from "../../bench/import-rows.js";
 import { BigMapError } from "../../src/base/errors.js";
+import { keyOf, valueOf } from "../../src/base/operation-batch.js";
+import type { PackedPuts } from "../../src/client/packed-puts.js";
 import { CommandLine } from "./command-line.js";
 
 const plain: RowMapping = { keyField: undefined, valueField: undefined, wholeRow: false };
@@ -220,19 +223,24 @@ describe("loading", () => {
     entry: { key: Buffer.from(key), value: Buffer.from(value) },
     error: undefined,
   });
-  async function* from(rows: readonly ReadRow[]): AsyncIterable<readonly ReadRow[]> {
-    yield rows;
+  async function* from(rows: readonly ReadRow[]): AsyncIterable<RowColumns> {
+    yield RowColumns.of(rows);
   }
+  const entriesOf = (puts: PackedPuts): Entry[] => {
+    const batch = puts.operations.build("m");
+    return Array.from({ length: batch.count }, (_, i) => ({ key: keyOf(batch, i), value: valueOf(batch, i) }));
+  };
+  const nothing: ReadonlyMap<number, BigMapError> = new Map();
 
   test("no more than a bounded number of entries is in flight", async () => {
     let inFlight = 0;
     let most = 0;
-    const write = async (batch: readonly Entry[]): Promise<undefined[]> => {
-      inFlight += batch.length;
+    const write = async ({ count }: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> => {
+      inFlight += count;
       most = Math.max(most, inFlight);
       await new Promise((resolve) => setImmediate(resolve));
-      inFlight -= batch.length;
-      return batch.map(() => undefined);
+      inFlight -= count;
+      return nothing;
     };
     const rows = Array.from({ length: 50_000 }, (_, i) => row(i + 1, `key ${i}`));
     const { entries: written } = await loadRows(from(rows), write, options());
@@ -243,11 +251,12 @@ describe("loading", () => {
   test("a key that comes again is written after its forerunner, so that the last row wins", async () => {
     const stored = new Map<string, string>();
     let turn = 0;
-    const write = async (batch: readonly Entry[]): Promise<undefined[]> => {
+    const write = async (puts: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> => {
+      const batch = entriesOf(puts);
       // Earlier batches take longer.
       for (let i = 0; i < 20 - turn++; i++) await new Promise((resolve) => setImmediate(resolve));
       for (const { key, value } of batch) stored.set(Buffer.from(key).toString(), Buffer.from(value).toString());
-      return batch.map(() => undefined);
+      return nothing;
     };
     const rows = Array.from({ length: 3_000 }, (_, i) => row(i + 1, `key ${i % 600}`, String(i)));
     await loadRows(from(rows), write, options());
@@ -255,8 +264,10 @@ describe("loading", () => {
   });
 
   test("the first failure stops it and names the line", async () => {
-    const write = async (batch: readonly Entry[]): Promise<(BigMapError | undefined)[]> =>
-      batch.map(({ key }) => (key.toString() === "key 700" ? new BigMapError("CANISTER_FULL", "The canister is full") : undefined));
+    const write = async (puts: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> => {
+      const place = entriesOf(puts).findIndex(({ key }) => Buffer.from(key).toString() === "key 700");
+      return place < 0 ? nothing : new Map([[place, new BigMapError("CANISTER_FULL", "The canister is full")]]);
+    };
     const rows = Array.from({ length: 2_000 }, (_, i) => row(i + 1, `key ${i}`));
     await assert.rejects(loadRows(from(rows), write, options({ skipBad: true })), {
       code: "CANISTER_FULL",
@@ -267,7 +278,7 @@ describe("loading", () => {
   test("rows past the limits are bad rows", async () => {
     const bad: number[] = [];
     const rows = [row(1, "a"), row(2, ""), row(3, "k".repeat(4097)), row(4, "b", "v".repeat(2 ** 20 + 1)), row(5, "c")];
-    const write = async (batch: readonly Entry[]): Promise<undefined[]> => batch.map(() => undefined);
+    const write = (): Promise<ReadonlyMap<number, BigMapError>> => Promise.resolve(nothing);
     const summary = await loadRows(from(rows), write, options({ skipBad: true, onBadRow: ({ lineNumber }) => bad.push(lineNumber) }));
     assert.deepEqual([summary.entries, summary.badRows, bad], [2, 3, [2, 3, 4]]);
     await assert.rejects(loadRows(from(rows), write, options()), { code: "KEY_EMPTY", message: "Line 2: The key is empty" });

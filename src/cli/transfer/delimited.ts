@@ -3,6 +3,7 @@ import { pipeline, type Readable } from "node:stream";
 import { BigMapError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { entryFields, entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
+import { RowColumns } from "./row-columns.js";
 import type { ReadRow, RowReader } from "./row-stream.js";
 
 const recordMaxChars = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
@@ -20,7 +21,7 @@ export function delimitedLine(entry: Entry, delimiter: string): string {
 
 /** Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header is an error of that row. */
 export function delimitedReader(delimiter: string): RowReader {
-  return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<readonly ReadRow[]> {
+  return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
     const skipped: ReadRow[] = [];
     const parser = parse({
       delimiter,
@@ -40,13 +41,13 @@ export function delimitedReader(delimiter: string): RowReader {
     try {
       for await (const { record, info } of parser as AsyncIterable<{ record: Row; info: Info }>) {
         // The parser is ahead of this loop: a bad row waits for its turn, so that rows come in the order of their lines.
-        while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield [skipped.shift() as ReadRow];
-        yield [readRecord(record, info.lines, mapping)];
+        while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield RowColumns.of([skipped.shift() as ReadRow]);
+        yield RowColumns.of([readRecord(record, info.lines, mapping)]);
       }
     } catch (error) {
       throw rowError(error as Error);
     }
-    yield skipped;
+    yield RowColumns.of(skipped);
   };
 }
 

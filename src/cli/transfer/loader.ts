@@ -1,12 +1,14 @@
-import { asBuffer } from "../../base/bytes.js";
 import type { Clock } from "../../base/clock.js";
 import { BigMapError } from "../../base/errors.js";
+import type { BatchShape } from "../../base/operation-batch-builder.js";
 import { limits } from "../../base/limits.js";
-import type { Entry } from "./row.js";
+import { PackedPuts } from "../../client/packed-puts.js";
+import { BusyKeys } from "./busy-keys.js";
+import type { RowColumns } from "./row-columns.js";
 import type { ReadRow } from "./row-stream.js";
 
-/** Where entries go. Resolves to one result for each entry: undefined where it was written. */
-export type EntryWriter = (entries: readonly Entry[]) => Promise<readonly (BigMapError | undefined)[]>;
+/** Where entries go. Resolves to what was not written, by its place. */
+export type EntryWriter = (puts: PackedPuts) => Promise<ReadonlyMap<number, BigMapError>>;
 
 export interface LoadOptions {
   readonly clock: Clock;
@@ -27,8 +29,14 @@ export interface LoadSummary {
   readonly elapsedMs: number;
 }
 
+/**
+ * As many rows make a commit of their own: smaller batches cost more frames, messages and groups, larger ones let the other
+ * threads wait.
+ */
 const batchMaxEntries = 1_000;
-const batchMaxBytes = 1024 * 1024;
+/** A little below a power of two, as the values and the frame take memory of such sizes. */
+const batchMaxBytes = 1_016 * 1024;
+const batchRoom: BatchShape = { count: batchMaxEntries, keyBytes: 32 * 1024, valueBytes: batchMaxBytes };
 const batchesInFlight = 8;
 
 /**
@@ -36,12 +44,12 @@ const batchesInFlight = 8;
  * so that the last row of a key wins. Errors: the first bad row's with its line number, unless `skipBad`; whatever
  * the writer rejects with.
  */
-export async function loadRows(rows: AsyncIterable<readonly ReadRow[]>, write: EntryWriter, options: LoadOptions): Promise<LoadSummary> {
+export async function loadRows(rows: AsyncIterable<RowColumns>, write: EntryWriter, options: LoadOptions): Promise<LoadSummary> {
   const loader = new Loader(write, options);
   for await (const some of rows) {
     options.signal.throwIfAborted();
-    for (const row of some) {
-      const wait = loader.take(row);
+    for (let i = 0; i < some.count; i++) {
+      const wait = loader.take(some, i);
       if (wait === undefined) continue;
       await wait;
       options.signal.throwIfAborted();
@@ -50,34 +58,21 @@ export async function loadRows(rows: AsyncIterable<readonly ReadRow[]>, write: E
   return loader.finish();
 }
 
-/** Entries that are written together, as columns. */
+/** Entries that are written together. */
 class Batch {
   readonly lineNumbers: number[] = [];
-  /** The keys as strings, one character a byte. */
-  readonly names: string[] = [];
   /** Of key and value together. */
   readonly sizes: number[] = [];
-  sizeBytes = 0;
-  #entries: Entry[] = [];
+  readonly puts = new PackedPuts(batchRoom);
+
+  constructor(readonly number: number) {}
 
   get count(): number {
-    return this.#entries.length;
+    return this.sizes.length;
   }
 
-  add(lineNumber: number, name: string, entry: Entry): void {
-    const sizeBytes = entry.key.length + entry.value.length;
-    this.lineNumbers.push(lineNumber);
-    this.names.push(name);
-    this.sizes.push(sizeBytes);
-    this.sizeBytes += sizeBytes;
-    this.#entries.push(entry);
-  }
-
-  /** Hands the entries over: while they are under way nobody but the writer keeps them, nor the input that they are slices of. */
-  takeEntries(): readonly Entry[] {
-    const entries = this.#entries;
-    this.#entries = [];
-    return entries;
+  hasRoomFor(sizeBytes: number): boolean {
+    return this.count < batchMaxEntries && this.puts.sizeBytes + sizeBytes <= batchMaxBytes;
   }
 }
 
@@ -86,8 +81,8 @@ class Loader {
   readonly #options: LoadOptions;
   readonly #startedMs: number;
   readonly #inFlight = new Set<Promise<void>>();
-  readonly #busyKeys = new Set<string>();
-  #batch = new Batch();
+  readonly #busyKeys = new BusyKeys();
+  #batch: Batch;
   #entries = 0;
   #bytes = 0;
   #badRows = 0;
@@ -97,18 +92,27 @@ class Loader {
     this.#write = write;
     this.#options = options;
     this.#startedMs = options.clock.monotonicMs();
+    this.#batch = this.#newBatch(1);
   }
 
   /** Takes the row at once; where it returns a promise, the next row waits for that. */
-  take({ lineNumber, entry, error }: ReadRow): Promise<void> | undefined {
+  take(rows: RowColumns, i: number): Promise<void> | undefined {
+    const lineNumber = rows.lineNumbers[i] as number;
+    if (rows.isSlices(i)) {
+      const valueEnd = rows.valueEnds[i] as number;
+      return this.#take(
+        lineNumber,
+        rows.bytes,
+        rows.keyStarts[i] as number,
+        rows.keyEnds[i] as number,
+        rows.valueStarts[i] as number,
+        valueEnd,
+      );
+    }
+    const { entry, error } = rows.at(i);
     if (entry === undefined) return this.#takeBad(lineNumber, error);
-    const wrongSize = sizeError(entry);
-    if (wrongSize !== undefined) return this.#takeBad(lineNumber, wrongSize);
-    const name = asBuffer(entry.key).toString("latin1");
-    const { size } = this.#busyKeys;
-    // One look-up tells whether the key is new and makes it busy.
-    if (this.#busyKeys.add(name).size === size) return this.#takeAfterForerunner(lineNumber, name, entry);
-    return this.#add(lineNumber, name, entry);
+    const { key, value } = entry;
+    return this.#take(lineNumber, Buffer.concat([key, value]), 0, key.length, key.length, key.length + value.length);
   }
 
   async finish(): Promise<LoadSummary> {
@@ -116,10 +120,42 @@ class Loader {
     return this.#summary();
   }
 
-  async #takeAfterForerunner(lineNumber: number, name: string, entry: Entry): Promise<void> {
+  #take(
+    lineNumber: number,
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): Promise<void> | undefined {
+    const keyBytes = keyEnd - keyStart;
+    const valueBytes = valueEnd - valueStart;
+    const wrongSize = sizeError(keyBytes, valueBytes);
+    if (wrongSize !== undefined) return this.#takeBad(lineNumber, wrongSize);
+    const wait = this.#batch.count === 0 || this.#batch.hasRoomFor(keyBytes + valueBytes) ? undefined : this.#sendAndWait();
+    if (!this.#busyKeys.claim(bytes, keyStart, keyEnd, this.#batch.number)) {
+      return this.#takeAfterForerunner(wait, lineNumber, bytes, keyStart, keyEnd, valueStart, valueEnd);
+    }
+    const { lineNumbers, sizes, puts } = this.#batch;
+    lineNumbers.push(lineNumber);
+    sizes.push(keyBytes + valueBytes);
+    puts.add(bytes, keyStart, keyEnd, valueStart, valueEnd);
+    return wait;
+  }
+
+  async #takeAfterForerunner(
+    wait: Promise<void> | undefined,
+    lineNumber: number,
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): Promise<void> {
+    await wait;
     await this.#drain();
-    this.#busyKeys.add(name);
-    await this.#add(lineNumber, name, entry);
+    // Nothing is busy any more.
+    await this.#take(lineNumber, bytes, keyStart, keyEnd, valueStart, valueEnd);
   }
 
   async #takeBad(lineNumber: number, error = new BigMapError("INVALID_ARGUMENT", "The row is bad")): Promise<void> {
@@ -130,11 +166,6 @@ class Loader {
     }
     this.#badRows++;
     this.#options.onBadRow({ lineNumber, entry: undefined, error });
-  }
-
-  #add(lineNumber: number, name: string, entry: Entry): Promise<void> | undefined {
-    this.#batch.add(lineNumber, name, entry);
-    return this.#batch.count >= batchMaxEntries || this.#batch.sizeBytes >= batchMaxBytes ? this.#sendAndWait() : undefined;
   }
 
   /** Resolves when there is room for one more batch. */
@@ -153,9 +184,9 @@ class Loader {
   #send(): void {
     const batch = this.#batch;
     if (batch.count === 0) return;
-    this.#batch = new Batch();
-    const written = this.#write(batch.takeEntries())
-      .then((results) => this.#settle(batch, results))
+    this.#batch = this.#newBatch(batch.number + 1);
+    const written = this.#write(batch.puts)
+      .then((failures) => this.#settle(batch, failures))
       .catch((error: unknown) => {
         this.#failure ??= error as Error;
       });
@@ -163,10 +194,15 @@ class Loader {
     void written.then(() => this.#inFlight.delete(written));
   }
 
-  #settle({ lineNumbers, names, sizes }: Batch, results: readonly (BigMapError | undefined)[]): void {
-    for (let i = 0; i < names.length; i++) {
-      this.#busyKeys.delete(names[i] as string);
-      const error = results[i];
+  #newBatch(number: number): Batch {
+    this.#busyKeys.begin(number);
+    return new Batch(number);
+  }
+
+  #settle({ number, lineNumbers, sizes }: Batch, failures: ReadonlyMap<number, BigMapError>): void {
+    this.#busyKeys.settle(number);
+    for (let i = 0; i < sizes.length; i++) {
+      const error = failures.size === 0 ? undefined : failures.get(i);
       if (error === undefined) {
         this.#entries++;
         this.#bytes += sizes[i] as number;
@@ -188,10 +224,10 @@ class Loader {
 }
 
 /** Sizes are checked row by row, before a batch is refused as a whole. */
-function sizeError({ key, value }: Entry): BigMapError | undefined {
-  if (key.length === 0) return new BigMapError("KEY_EMPTY", "The key is empty");
-  if (key.length > limits.keyMaxBytes) return new BigMapError("KEY_TOO_LARGE", `The key has ${key.length} bytes`);
-  return value.length > limits.valueMaxBytes ? new BigMapError("VALUE_TOO_LARGE", `The value has ${value.length} bytes`) : undefined;
+function sizeError(keyBytes: number, valueBytes: number): BigMapError | undefined {
+  if (keyBytes === 0) return new BigMapError("KEY_EMPTY", "The key is empty");
+  if (keyBytes > limits.keyMaxBytes) return new BigMapError("KEY_TOO_LARGE", `The key has ${keyBytes} bytes`);
+  return valueBytes > limits.valueMaxBytes ? new BigMapError("VALUE_TOO_LARGE", `The value has ${valueBytes} bytes`) : undefined;
 }
 
 function atLine(lineNumber: number, error: BigMapError): BigMapError {

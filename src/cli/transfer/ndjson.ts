@@ -5,6 +5,7 @@ import { BigMapError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { lineBlocks } from "./line-blocks.js";
 import { entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
+import { RowColumns } from "./row-columns.js";
 import { RowScanner } from "./row-scanner.js";
 import type { ReadRow } from "./row-stream.js";
 
@@ -13,11 +14,11 @@ const lineMaxBytes = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
 const newline = 0x0a;
 
 /** Rows of newline-delimited JSON; empty lines are passed over. Errors: INVALID_ARGUMENT where a line has no end. */
-export async function* readNdjson(input: Readable, mapping: RowMapping): AsyncIterable<readonly ReadRow[]> {
+export async function* readNdjson(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
   const parser = new RowParser(mapping);
   for await (const block of lineBlocks(input, lineMaxBytes)) {
     const rows = parser.rowsOf(block);
-    if (rows.length > 0) yield rows;
+    if (rows.count > 0) yield rows;
   }
 }
 
@@ -34,36 +35,33 @@ class RowParser {
     this.#mapping = mapping;
   }
 
-  /** The rows of whole lines. Keys and values may be slices of the block. */
-  rowsOf(block: Buffer): ReadRow[] {
-    const rows: ReadRow[] = [];
+  /** The rows of whole lines. */
+  rowsOf(block: Buffer): RowColumns {
+    const rows = new RowColumns(block);
     // Where the block is no UTF-8, what is stored is the text with U+FFFD for the bad bytes, not the bytes.
     const scanner = isUtf8(block) ? new RowScanner(block, this.#mapping) : undefined;
     for (let start = 0; start < block.length;) {
       const found = block.indexOf(newline, start);
       const end = found < 0 ? block.length : found;
       this.#lineNumber++;
-      const row = this.#rowAt(block, start, end, scanner);
-      if (row !== undefined) rows.push(row);
+      this.#addRow(rows, block, start, end, scanner);
       start = end + 1;
     }
     return rows;
   }
 
-  #rowAt(block: Buffer, lineStart: number, lineEnd: number, scanner: RowScanner | undefined): ReadRow | undefined {
-    const lineNumber = this.#lineNumber;
+  #addRow(rows: RowColumns, block: Buffer, lineStart: number, lineEnd: number, scanner: RowScanner | undefined): void {
     let start = lineStart;
     let end = lineEnd;
     while (start < end && isBlank(block[start] as number)) start++;
     while (start < end && isBlank(block[end - 1] as number)) end--;
     if (scanner?.find(start, end) === true) {
-      const { keyStart, keyEnd, valueStart, valueEnd } = scanner;
-      const entry = { key: block.subarray(keyStart, keyEnd), value: block.subarray(valueStart, valueEnd) };
-      return { lineNumber, entry, error: undefined };
+      rows.addSlices(this.#lineNumber, scanner.keyStart, scanner.keyEnd, scanner.valueStart, scanner.valueEnd);
+      return;
     }
     // Trimmed again: there are blanks that are not ASCII, and the byte order mark.
     const text = block.toString("utf8", start, end).trim();
-    return text === "" ? undefined : readRow(text, lineNumber, this.#mapping);
+    if (text !== "") rows.addObject(readRow(text, this.#lineNumber, this.#mapping));
   }
 }
 

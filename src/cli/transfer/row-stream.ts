@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { BigMapError } from "../../base/errors.js";
+import type { RowColumns } from "./row-columns.js";
 import type { Entry, RowMapping } from "./row.js";
 
 export const fileFormats = ["ndjson", "csv", "tsv"] as const;
@@ -17,7 +18,7 @@ export interface ReadRow {
 }
 
 /** Reads rows, several at a time, without holding more of the input than one row and one chunk. */
-export type RowReader = (input: Readable, mapping: RowMapping) => AsyncIterable<readonly ReadRow[]>;
+export type RowReader = (input: Readable, mapping: RowMapping) => AsyncIterable<RowColumns>;
 
 /** The format of a file by the end of its name; undefined where it says nothing. */
 export function formatOfPath(path: string): FileFormat | undefined {

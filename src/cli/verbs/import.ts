@@ -7,9 +7,10 @@ import { bytes } from "../../client/codec.js";
 import type { MapHandle } from "../../client/map-handle.js";
 import { reportError } from "../error-report.js";
 import { exitCodes } from "../exit-codes.js";
+import { letHeapGrow } from "../heap-growth.js";
 import { oneOf } from "../quantities.js";
 import { formatCodecs } from "../transfer/formats.js";
-import { loadRows, type EntryWriter, type LoadSummary } from "../transfer/loader.js";
+import { loadRows, type LoadSummary } from "../transfer/loader.js";
 import { startProgress } from "../transfer/progress.js";
 import { fileFormats, fileReadBytes, formatOfPath, type FileFormat } from "../transfer/row-stream.js";
 import { summaryText } from "../transfer/summary.js";
@@ -51,6 +52,7 @@ Examples:
   bigmap export users users.ndjson && bigmap import copy users.ndjson`,
     );
   return command.action(async (map: string, file: string | undefined, options: ImportOptions) => {
+    letHeapGrow();
     await context.withClientInOrder(command, async (bigmap, { json }) => {
       const summary = await runImport(context, bigmap.map(map, { key: bytes, value: bytes }), file, options, json);
       if (json) await context.printJson(summary);
@@ -79,7 +81,7 @@ async function runImport(
     quiet: options.quiet === true,
   });
   try {
-    return await loadRows(codec.read(source.stream, mapping), writerOf(handle), {
+    return await loadRows(codec.read(source.stream, mapping), (puts) => handle.putPacked(puts), {
       clock,
       signal,
       skipBad: options.skipBad === true,
@@ -114,11 +116,4 @@ async function openSource(context: VerbContext, file: string | undefined): Promi
     if (error instanceof BigMapError) throw error;
     throw new BigMapError("INVALID_ARGUMENT", `Cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function writerOf(handle: MapHandle<Uint8Array>): EntryWriter {
-  return (entries) => {
-    const written = handle.putMany(entries.map(({ key, value }) => [key, value] as const));
-    return written.then((outcomes) => outcomes.map((outcome) => (outcome.ok ? undefined : outcome.error)));
-  };
 }
