@@ -21,6 +21,9 @@ export interface PipeConnectionPorts {
 /** Answers are not gathered past this many bytes. */
 const gatheredTargetBytes = 256 * 1024;
 
+/** Less than this part of what is under way is few answers. */
+const smallPart = 4;
+
 /** Why a pipe stops reading: the client said its last, the server drains, or a frame was wrong. */
 type Ending = { readonly kind: "half-closed" } | { readonly kind: "draining" } | { readonly kind: "failed"; readonly error: BigMapError };
 
@@ -29,7 +32,7 @@ type Ending = { readonly kind: "half-closed" } | { readonly kind: "draining" } |
  * stay within their limits, answers everything that it accepted, and then ends. HOT.
  */
 export class PipeConnection {
-  readonly #onTurnEnd = (): void => this.#sendGathered();
+  readonly #onTurnEnd = (): void => this.#endTurn();
   readonly #call: PipeCall;
   readonly #ports: PipeConnectionPorts;
   #lastBatchId = 0;
@@ -40,6 +43,8 @@ export class PipeConnection {
   /** What was answered in this turn of the loop and is not encoded. */
   #gathered: PipeAnswer[] = [];
   #gatheredBytes = 0;
+  #gatheredResults = 0;
+  #isPutOff = false;
   #paused = false;
   #writable = true;
   #ending: Ending | undefined;
@@ -111,11 +116,25 @@ export class PipeConnection {
   #gather(answer: PipeAnswer): void {
     this.#gathered.push(answer);
     this.#gatheredBytes += roughBytes(answer.results);
+    this.#gatheredResults += answer.results.count;
     if (this.#unansweredOperations === 0 || this.#gatheredBytes >= gatheredTargetBytes) this.#sendGathered();
     else if (this.#gathered.length === 1) setImmediate(this.#onTurnEnd);
   }
 
+  /** A small part of what is under way waits for one turn more: a message costs both ends as much as dozens of operations. */
+  #endTurn(): void {
+    const isSmall = this.#gatheredResults * smallPart < this.#unansweredOperations;
+    if (!isSmall || this.#isPutOff) {
+      this.#sendGathered();
+      return;
+    }
+    this.#isPutOff = true;
+    setImmediate(this.#onTurnEnd);
+  }
+
   #sendGathered(): void {
+    this.#gatheredResults = 0;
+    this.#isPutOff = false;
     const answers = this.#gathered;
     if (answers.length === 0) return;
     this.#gathered = [];
