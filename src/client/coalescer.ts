@@ -58,7 +58,6 @@ export class Coalescer implements BatchOwner {
   #lastShape: BatchShape | undefined;
   #whenIdle: (() => void)[] = [];
   readonly #keysOfRetry = new Map<PendingBatch, string[]>();
-  #isSubmitting = false;
   readonly #abortListeners = new AbortListeners();
   /** The same function for every signal, so that a signal that is used a million times is listened to once. */
   readonly #onLaneAbort = (): void => {
@@ -108,8 +107,9 @@ export class Coalescer implements BatchOwner {
       this.#lineUp([{ operation, key, value, ifVersion, receiver, resolve, reject, place }], terms);
       return;
     }
-    const batch = this.#batchFor(terms, sizeBytes);
-    this.#ports.budget.take(1, sizeBytes);
+    const { clock, budget } = this.#ports;
+    const batch = this.#outbox.openFor(terms, sizeBytes) ?? this.#outbox.open(this.#newBatch(terms, clock.monotonicMs() + terms.timeoutMs));
+    budget.take(1, sizeBytes);
     batch.budgetBytes += sizeBytes;
     batch.push(operation, key, value, ifVersion, receiver, resolve, reject, place);
   }
@@ -221,9 +221,8 @@ export class Coalescer implements BatchOwner {
     if (this.#closed) this.#tellIdle();
   }
 
-  /** Where the answers came inside the call that asked, the loop must have its turn first, or nothing else ever had one. */
   delivered(): void {
-    if (!this.#isSubmitting) this.#outbox.flushAfterCallers();
+    this.#outbox.flushAfterCallers();
   }
 
   get #idle(): boolean {
@@ -236,11 +235,6 @@ export class Coalescer implements BatchOwner {
     this.#whenIdle = [];
   }
 
-  #batchFor(terms: Terms, sizeBytes: number): PendingBatch {
-    const open = this.#outbox.openFor(terms, sizeBytes);
-    return open ?? this.#outbox.open(this.#newBatch(terms, this.#ports.clock.monotonicMs() + terms.timeoutMs));
-  }
-
   #send(batch: PendingBatch): void {
     // Abandoned before it was sent.
     if (batch.done) return;
@@ -248,9 +242,7 @@ export class Coalescer implements BatchOwner {
     this.#lastShape = batch.shape;
     this.#sent.push(batch);
     this.#deadlineTimer.setBy(batch.deadlineMs);
-    this.#isSubmitting = true;
-    this.#ports.connection.submit(operations, this.#ports.sessionId, batch);
-    this.#isSubmitting = false;
+    this.#outbox.sending(() => this.#ports.connection.submit(operations, this.#ports.sessionId, batch));
   }
 
   /** What was asked but not sent on keys that the lane has just taken lines up there: older than all that is asked from now on. */

@@ -12,6 +12,7 @@ export class Outbox {
   readonly #flush: () => void;
   readonly #isQuiet: () => boolean;
   #flushIsDue = false;
+  #isSending = false;
   /** Takes the operations that are asked now. */
   #open: PendingBatch | undefined;
   /** Batches that are full, or were closed by others behind them. */
@@ -50,6 +51,16 @@ export class Outbox {
     this.#sealed.push(batch);
   }
 
+  /** Runs what sends a batch. */
+  sending(send: () => void): void {
+    this.#isSending = true;
+    try {
+      send();
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
   /** The batches, which are the caller's now. */
   takeAll(): readonly PendingBatch[] {
     this.#sealOpen();
@@ -61,10 +72,11 @@ export class Outbox {
   /**
    * Callers have just been given answers. What they ask next need not wait for the end of the turn, where it is many operations or
    * nothing else is under way: it leaves once all of them have run, still inside the event that brought the answers. (A tick that a
-   * microtask asks for comes after all microtasks.)
+   * microtask asks for comes after all microtasks.) Where the answers came inside the call that asked, the loop must have its turn first,
+   * or nothing else ever had one.
    */
   flushAfterCallers(): void {
-    if (this.#flushIsDue) return;
+    if (this.#flushIsDue || this.#isSending) return;
     this.#flushIsDue = true;
     queueMicrotask(this.#scheduleTick);
   }

@@ -30,8 +30,9 @@ export class BatchTokens {
   }
 
   /**
-   * Reads a number of each operation's canister and of its record in the cache. One of thousands is in no processor cache; in a loop as short as this the processor
-   * waits for the memory of several operations at once, where carrying them out one by one it would wait for each.
+   * Reads a number of each operation's canister and of its record in the cache. One of thousands is in no processor cache; in a loop
+   * as short as this the processor waits for the memory of several operations at once, where carrying them out one by one it would wait
+   * for each.
    */
   readAhead(count: number, { ring, canisters }: MapRoutes, cache: EntryCache): void {
     const { high, low } = this;

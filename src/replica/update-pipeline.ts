@@ -7,6 +7,7 @@ import type { Durability, StorageEngine } from "../storage/storage-engine.js";
 import { WriteBatch } from "../storage/write-batch.js";
 import type { BatchExecution } from "./batch-execution.js";
 import { Commit } from "./commit.js";
+import { CommitPace } from "./commit-pace.js";
 import { decideGroup, type ParkOperations } from "./decide.js";
 import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
@@ -15,15 +16,6 @@ import { readPriorEntries } from "./prior-entry.js";
 import type { Marker, SystemStep, UpdateGroup } from "./update-group.js";
 import type { WriteStamps } from "./write-stamps.js";
 
-/** While one commit waits for its fsync the next is prepared and sent; more would only grow the batches' latency. */
-const commitsUnderWayMost = 2;
-/** With fewer operations the second waits for the first: what comes meanwhile joins it, and shares its fsync. */
-const secondCommitFewestOperations = 128;
-/**
- * A commit that would be smaller than the one before waits this many turns of the loop: most of those who were answered together ask again
- * together. In a busy loop that is a millisecond and halves the number of fsyncs; in an idle one it is microseconds.
- */
-const waitedTurnsMost = 3;
 /**
  * A commit takes no further group once it has this many bytes of rows, or this many results: all of them are answered in one go, and a read
  * that comes meanwhile waits (4,000 results took 16 ms).
@@ -56,16 +48,13 @@ export interface UpdatePipelineParts {
  */
 export class UpdatePipeline {
   readonly #queue: (UpdateGroup | SystemStep | Marker)[] = [];
-  #underWay = 0;
+  readonly #pace = new CommitPace(() => this.#pump());
   /** A commit is filled and handed to the engine in one go, so one batch serves them all. */
   readonly #rows = new WriteBatch(64 * 1024);
   /** Of the look-ups that are being sent. */
   readonly #loadedKeys = new PackedKeys();
   /** What is pushed meanwhile waits until the commit is sent. */
   #isFilling = false;
-  #lastCommitOperations = 0;
-  #waitedTurns = 0;
-  #isWaiting = false;
   #nextCommitNumber: number;
   #lastDurableNumber: number;
   /** Resolves when the last commit that was sent is answered. */
@@ -81,7 +70,7 @@ export class UpdatePipeline {
 
   /** Nothing waits and nothing is being decided or written. */
   get isIdle(): boolean {
-    return this.#underWay === 0 && this.#queue.length === 0 && !this.#isFilling;
+    return this.#pace.isIdle && this.#queue.length === 0 && !this.#isFilling;
   }
 
   /** Set when a write failed. */
@@ -161,7 +150,7 @@ export class UpdatePipeline {
         next.passed();
         continue;
       }
-      if (!this.#isCommitWorthWhile()) return;
+      if (!this.#pace.mayBegin(this.#isReadyFor)) return;
       if (this.#failure !== undefined) {
         this.#queue.shift();
         this.#refuse(next, this.#failure);
@@ -169,32 +158,12 @@ export class UpdatePipeline {
       }
       const commit = new Commit(this.#nextCommitNumber++, this.#rows);
       const step = this.#filling(() => this.#fill(commit));
-      this.#waitedTurns = 0;
-      this.#lastCommitOperations = commit.keys.length;
       this.#send(commit, step);
     }
   }
 
-  #isCommitWorthWhile(): boolean {
-    if (this.#underWay > 0) return this.#underWay < commitsUnderWayMost && this.#isReadyFor(secondCommitFewestOperations);
-    if (this.#waitedTurns >= waitedTurnsMost) return true;
-    if (this.#isReadyFor(Math.min(this.#lastCommitOperations, secondCommitFewestOperations))) return true;
-    this.#waitATurn();
-    return false;
-  }
-
-  #waitATurn(): void {
-    if (this.#isWaiting) return;
-    this.#isWaiting = true;
-    setImmediate(() => {
-      this.#isWaiting = false;
-      this.#waitedTurns++;
-      this.#pump();
-    });
-  }
-
   /** Whether so many operations are ready to be decided, or a step that has a commit of its own. */
-  #isReadyFor(fewest: number): boolean {
+  readonly #isReadyFor = (fewest: number): boolean => {
     let operations = 0;
     for (const next of this.#queue) {
       if (!next.isReady) break;
@@ -203,7 +172,7 @@ export class UpdatePipeline {
       if (operations >= fewest) return true;
     }
     return false;
-  }
+  };
 
   /** Nothing of a filling that failed may be written with the next commit. */
   #filling<T>(fill: () => T): T {
@@ -236,7 +205,7 @@ export class UpdatePipeline {
   }
 
   #send(commit: Commit, step: SystemStep | undefined): void {
-    this.#underWay++;
+    this.#pace.begun(commit.keys.length);
     this.#parts.faults.reach("commit.before-write");
     // A commit without rows may rest on decisions of commits before it, so it too is answered only after those.
     const written = commit.hasRows ? this.#parts.engine.write(commit.rows, this.#parts.durability) : this.#tail;
@@ -256,7 +225,7 @@ export class UpdatePipeline {
       this.#completeFailed(commit, step, this.#failure);
       return;
     }
-    this.#underWay--;
+    this.#pace.ended();
     commit.markCommitted();
     const dirty: BatchExecution[] = [];
     for (let i = 0; i < commit.keys.length; i++) {
@@ -302,7 +271,7 @@ export class UpdatePipeline {
   }
 
   #completeFailed(commit: Commit, step: SystemStep | undefined, error: BigMapError): void {
-    this.#underWay--;
+    this.#pace.ended();
     this.#fail(error);
     const failed = new BigMapError(error.code, `The update could not be written: ${error.message}`, { retry: error.retry, cause: error });
     for (let i = 0; i < commit.keys.length; i++) {

@@ -33,7 +33,7 @@ export interface PipeClientOptions {
   readonly onRoom?: () => void;
 }
 
-/** One part is with the callers, one on the road, one with the server; a half left both ends idle at times, a quarter cost more in messages. */
+/** One part is with the callers, one on the road, one with the server; halves left both ends idle at times, quarters cost more messages. */
 const handedOutParts = 3;
 const handedOutFewest = 32;
 
@@ -189,8 +189,9 @@ export class PipeClient {
   }
 
   /**
-   * Hands out a third of what is under way, and the rest once what the woken callers ask next has left. Else all callers of a busy client would
-   * move in one convoy, and this process and the server would wait for each other in turn: 170 k gets a second in place of 260 k with 256 callers.
+   * Hands out a third of what is under way, and the rest once what the woken callers ask next has left. Else all callers of a busy
+   * client would move in one convoy, and this process and the server would wait for each other in turn: 170 k gets a second in place of
+   * 260 k with 256 callers.
    */
   #handOutSome(): void {
     const share = Math.max(handedOutFewest, Math.ceil(this.#window.operations / handedOutParts));
