@@ -269,8 +269,9 @@ export class PipeClient {
 
   #finish(error: BigMapError | undefined): void {
     if (this.#state.kind === "closed") return;
-    this.#handOutRest();
+    // First closed, then the answers: what a caller asks as it is answered must not be sent on what has ended, and count as begun.
     this.#enter({ kind: "closed", error });
+    this.#handOutRest();
     const loss = error ?? new BigMapError("UNAVAILABLE", "The connection ended before the answer");
     const sent = [...this.#sent.values()];
     this.#sent.clear();
