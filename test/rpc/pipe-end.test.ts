@@ -59,4 +59,18 @@ describe("a pipe that ends with answers that are not handed out", () => {
     assert.equal(stream.written.length, 1);
     assert.equal(askedMeanwhile.loss?.mayHaveBegun, false);
   });
+
+  test("loses every operation that an answer named twice", () => {
+    const stream = new FakeStream();
+    const pipe = new PipeClient(stream as unknown as PipeStream, { clock: systemClock });
+    stream.emit("metadata");
+    const sink = new RecordingSink(3);
+    pipe.submit(puts({ a: "1", b: "2", c: "3" }), sink);
+    const results = new ResultBatchBuilder(2);
+    for (let i = 0; i < 2; i++) results.add(1, resultStatus.written, 7);
+    stream.emit("data", encodePipeResponse([{ batchId: 1, results: results.build(false) }]));
+    assert.equal(sink.error?.code, "FRAME_INVALID");
+    assert.equal(sink.parts.length, 0);
+    assert.deepEqual([...(sink.loss?.indexes ?? [])], [0, 1, 2]);
+  });
 });
