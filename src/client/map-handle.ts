@@ -160,12 +160,12 @@ export class MapHandle<K = string, V = Uint8Array> {
 
   /**
    * Writes entries that are packed already, keys and values as they are stored, as `putMany` would: each is applied or refused by
-   * itself. Resolves to what failed, by its place. `puts` must not be used again.
+   * itself. Resolves to what failed, by its place. `puts` is used up. Errors: INVALID_ARGUMENT where it was before.
    */
   putPacked(puts: PackedPuts, options?: CallOptions): Promise<ReadonlyMap<number, BigMapError>> {
     try {
       const terms = this.#termsOf(options);
-      const { operations } = puts;
+      const operations = puts.take();
       if (operations.count === 0) return Promise.resolve(new Map());
       return new Promise((resolve, reject) =>
         this.#enqueuePacks([operations], new FailuresReceiver(operations.count, resolve), reject, terms),

@@ -3,6 +3,8 @@ import type { PendingBatch, Terms } from "./pending-batch.js";
 
 /** A message costs as much as dozens of operations. */
 const earlyFlushFewest = 32;
+/** In one turn of the loop. Where answers come without an event, as from a memory engine in this process, nothing else would ever have its turn. */
+const earlyFlushesMost = 64;
 
 /**
  * Batches of this turn of the event loop, in the order in which they were begun; the last may be open for more operations. HOT:
@@ -13,6 +15,8 @@ export class Outbox {
   readonly #isQuiet: () => boolean;
   #flushIsDue = false;
   #isSending = false;
+  #turnIsScheduled = false;
+  #earlyFlushes = 0;
   /** Takes the operations that are asked now. */
   #open: PendingBatch | undefined;
   /** Batches that are full, or were closed by others behind them. */
@@ -85,12 +89,23 @@ export class Outbox {
 
   readonly #flushIfWorthwhile = (): void => {
     this.#flushIsDue = false;
-    if (this.#isQuiet() || (this.#open?.count ?? 0) >= earlyFlushFewest) this.#flush();
+    if (this.isEmpty || this.#earlyFlushes >= earlyFlushesMost) return;
+    if (!this.#isQuiet() && (this.#open?.count ?? 0) < earlyFlushFewest) return;
+    this.#earlyFlushes++;
+    this.#flush();
+  };
+
+  readonly #endTurn = (): void => {
+    this.#turnIsScheduled = false;
+    this.#earlyFlushes = 0;
+    this.#flush();
   };
 
   #schedule(): void {
     // A turn of the loop: what is asked by everybody who wakes up with the same message comes before the check phase.
-    if (this.isEmpty) setImmediate(this.#flush);
+    if (this.#turnIsScheduled) return;
+    this.#turnIsScheduled = true;
+    setImmediate(this.#endTurn);
   }
 
   #sealOpen(): void {

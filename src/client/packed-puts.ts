@@ -1,3 +1,4 @@
+import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import { operationKind } from "../base/operation-batch.js";
 import { OperationBatchBuilder, roomLike, type BatchShape } from "../base/operation-batch-builder.js";
@@ -8,30 +9,42 @@ import { encodeKey, encodeValue, type Codec } from "./codec.js";
  * millions. At most as many as fit into a batch: 10,000 entries and 8 MiB of keys and values. HOT: `add`.
  */
 export class PackedPuts {
-  /** For MapHandle. */
-  readonly operations: OperationBatchBuilder;
+  #operations: OperationBatchBuilder | undefined;
 
   /** `room`: for how many entries, and how many bytes, memory is made at once. */
   constructor(room: BatchShape) {
-    this.operations = new OperationBatchBuilder(room);
+    this.#operations = new OperationBatchBuilder(room);
   }
 
   get count(): number {
-    return this.operations.count;
+    return this.#operations?.count ?? 0;
   }
 
   /** Keys and values together. */
   get sizeBytes(): number {
-    return this.operations.sizeBytes;
+    return this.#operations?.sizeBytes ?? 0;
   }
 
   /**
    * The entry whose key is `bytes[keyStart .. keyEnd)`, and whose value `bytes[valueStart .. valueEnd)`. The limits are the
-   * caller's business.
+   * caller's business. Errors, thrown: INVALID_ARGUMENT once `putPacked` has them.
    */
   add(bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
-    this.operations.addSlices(operationKind.put, bytes, keyStart, keyEnd, valueStart, valueEnd);
+    if (this.#operations === undefined) throw handedOver();
+    this.#operations.addSlices(operationKind.put, bytes, keyStart, keyEnd, valueStart, valueEnd);
   }
+
+  /** For MapHandle, which sends them; their memory is used again afterwards. Errors, thrown: INVALID_ARGUMENT the second time. */
+  take(): OperationBatchBuilder {
+    const operations = this.#operations;
+    if (operations === undefined) throw handedOver();
+    this.#operations = undefined;
+    return operations;
+  }
+}
+
+function handedOver(): BigMapError {
+  return new BigMapError("INVALID_ARGUMENT", "These packed puts were handed to putPacked already; fill new ones");
 }
 
 /** Packs entries of any number, each pack of at most a batch's size. Errors: those of `encodeKey` and `encodeValue`. */

@@ -132,7 +132,9 @@ class ResponseFields {
       const tag = reader.tag();
       if (tag === moreTag && isOuter) {
         const moreStart = reader.lengthDelimited();
-        new ResponseFields().read(frame, moreStart, reader.position, answers, false);
+        const more = new ResponseFields();
+        more.read(frame, moreStart, reader.position, answers, false);
+        if (more.closingLastBatchId !== undefined) throw frameInvalid("A pipe's end stands within a further batch");
       } else {
         this.#field(frame, reader, tag);
       }

@@ -34,14 +34,17 @@ export class Checkpointer {
 
   /** A commit changed the canister. */
   note(hosted: HostedCanister): void {
-    if (!hosted.isDirty) {
-      hosted.isDirty = true;
-      this.#dirty.push(hosted);
-    }
+    this.#mark(hosted);
     if (this.#running === undefined && this.pipeline.lastDurableNumber - this.#firstDelta >= this.#commitsBetween()) {
       this.#running = this.run().finally(() => (this.#running = undefined));
       this.#running.catch(() => undefined);
     }
+  }
+
+  #mark(hosted: HostedCanister): void {
+    if (hosted.isDirty) return;
+    hosted.isDirty = true;
+    this.#dirty.push(hosted);
   }
 
   #commitsBetween(): number {
@@ -56,9 +59,15 @@ export class Checkpointer {
     // The canisters of a commit that is still under way are not among the dirty ones yet, so its delta row must stay.
     const lastDelta = this.pipeline.lastDurableNumber;
     this.faults.reach("checkpoint.before-write");
-    for (let i = 0; i < dirty.length; i += canistersPerStep) {
-      const some = dirty.slice(i, i + canistersPerStep);
-      await this.pipeline.runStep((commit) => some.forEach((hosted) => putCanisterRow(commit, hosted)));
+    try {
+      for (let i = 0; i < dirty.length; i += canistersPerStep) {
+        const some = dirty.slice(i, i + canistersPerStep);
+        await this.pipeline.runStep((commit) => some.forEach((hosted) => putCanisterRow(commit, hosted)));
+      }
+    } catch (error) {
+      // Their delta rows are still needed: the next checkpoint must not delete them without their own.
+      for (const hosted of dirty) this.#mark(hosted);
+      throw error;
     }
     await this.pipeline.runStep((commit) => {
       for (let number = this.#firstDelta; number <= lastDelta; number++) commit.rows.delete(deltaKey(number));

@@ -148,6 +148,7 @@ export class Dispatcher implements OperationTarget {
     if (key === undefined || (key.sessionId !== execution.sessionId && key.sessionId !== severalSessions)) return false;
     if (!key.hasValue) this.#fetchValue(key, hosted);
     this.#arrive(execution, index, hosted, key, 1);
+    this.#sendFullGroup();
     return true;
   }
 

@@ -29,6 +29,11 @@ const recordMaxBytes = segmentBytes / 4;
 /** The table has a slot for every so many bytes of budget. */
 const bytesPerSlot = 96;
 const tableFillMost = 0.8;
+/**
+ * Past this fill nothing stays without its value. A full table empties segments until there is a slot: where they only lost their values
+ * no slot became free, and one `set` went through much of the cache.
+ */
+const withoutValueFillMost = 0.6;
 
 const versionHighMask = 0xffff;
 const keyBytesShift = 16;
@@ -267,7 +272,8 @@ export class EntryCache {
       keptFlags |= withoutValueFlag;
       keptBytes = roundedUp(headerBytes + ((flags >>> keyBytesShift) & keyBytesMask));
       const isWorthwhile = (flags & withoutValueFlag) === 0 && (words[word + 5] as number) >= droppedValueFewestBytes;
-      if (!isWorthwhile || kept + keptBytes > segmentBytes / 2) {
+      const hasSlots = this.entries < (this.#mask + 1) * withoutValueFillMost;
+      if (!isWorthwhile || !hasSlots || kept + keptBytes > segmentBytes / 2) {
         this.#removeSlot(slot);
         return 0;
       }

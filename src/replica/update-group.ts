@@ -27,7 +27,7 @@ export class UpdateGroup {
     return this.executions.length;
   }
 
-  /** A key that may be among the loads already. */
+  /** A key that may be among the loads already, which are few: a group is sent when it is full. */
   addLoad(key: PendingKey): void {
     if (!this.loads.includes(key)) this.loads.push(key);
   }

@@ -2,6 +2,9 @@ import { noErrors, type ResultBatch } from "../base/operation-batch.js";
 import type { BigMapError } from "../base/errors.js";
 import type { PipeAnswer } from "../proto/pipe-response-codec.js";
 
+/** Taken answers are let go once there are so many, and at least as many as wait: a busy queue may never be empty. */
+const takenMost = 64;
+
 /** Answers in the order in which they came, which can be taken in parts. */
 export class AnswerQueue {
   #answers: PipeAnswer[] = [];
@@ -26,11 +29,17 @@ export class AnswerQueue {
     }
     this.#head++;
     if (this.isEmpty) this.clear();
+    else if (this.#head >= takenMost && this.#head * 2 >= this.#answers.length) this.#letGo();
     return answer;
   }
 
   clear(): void {
     this.#answers = [];
+    this.#head = 0;
+  }
+
+  #letGo(): void {
+    this.#answers = this.#answers.slice(this.#head);
     this.#head = 0;
   }
 }

@@ -72,8 +72,11 @@ export class PipeBatch {
     this.#answered ??= new Uint8Array(this.batch.count);
     for (let i = 0; i < indexes.length; i++) {
       const index = indexes[i] as number;
-      if (this.#answered[index] !== 0)
+      if (this.#answered[index] !== 0) {
+        // Nothing of these results is delivered: all of it is still to be lost.
+        for (let j = 0; j < i; j++) this.#answered[indexes[j] as number] = 0;
         throw new BigMapError("FRAME_INVALID", `Operation ${index} was answered twice, or is not in the batch`);
+      }
       this.#answered[index] = 1;
     }
   }

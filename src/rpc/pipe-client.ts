@@ -99,8 +99,9 @@ export class PipeClient {
     else if (batch.count > 0) this.#enqueue(pipeBatch);
   }
 
-  /** Gives up what was submitted with this sink: it is lost now, and answers that still come are dropped. */
+  /** Gives up what was submitted with this sink: what has not come is lost now, and answers that still come are dropped. */
   withdraw(sink: PipeSink, error: BigMapError): void {
+    this.#handOut(Infinity);
     for (const pipeBatch of this.#sent.values()) if (pipeBatch.isFor(sink)) pipeBatch.lose(true, error);
     const waiting = this.#queue.slice(this.#queueHead);
     this.#queue = waiting.filter((pipeBatch) => !pipeBatch.isFor(sink));
@@ -194,25 +195,24 @@ export class PipeClient {
    * 260 k with 256 callers.
    */
   #handOutSome(): void {
-    const share = Math.max(handedOutFewest, Math.ceil(this.#window.operations / handedOutParts));
-    try {
-      this.#handOut(share);
-    } catch (error) {
-      this.#answers.clear();
-      this.abort(BigMapError.from(error));
-      return;
-    }
+    this.#handOut(Math.max(handedOutFewest, Math.ceil(this.#window.operations / handedOutParts)));
     this.#isHandingOut = !this.#answers.isEmpty;
     // What the woken callers ask has been written by then, and leaves before.
     if (this.#isHandingOut) setImmediate(() => this.#handOutSome());
     this.#pump();
   }
 
+  /** A wrong answer cuts the pipe off, and those behind it count for nothing. */
   #handOut(most: number): void {
-    for (let rest = most; rest > 0 && !this.#answers.isEmpty;) {
-      const answer = this.#answers.take(rest);
-      rest -= answer.results.count;
-      this.#onResults(answer);
+    try {
+      for (let rest = most; rest > 0 && !this.#answers.isEmpty;) {
+        const answer = this.#answers.take(rest);
+        rest -= answer.results.count;
+        this.#onResults(answer);
+      }
+    } catch (error) {
+      this.#answers.clear();
+      this.abort(BigMapError.from(error));
     }
   }
 
@@ -270,23 +270,16 @@ export class PipeClient {
 
   #finish(error: BigMapError | undefined): void {
     if (this.#state.kind === "closed") return;
-    this.#handOutRest();
+    // First closed, then the answers: what a caller asks as it is answered must not be sent on what has ended, and count as begun.
     this.#enter({ kind: "closed", error });
+    // What was answered is answered, however the pipe ends.
+    this.#handOut(Infinity);
     const loss = error ?? new BigMapError("UNAVAILABLE", "The connection ended before the answer");
     const sent = [...this.#sent.values()];
     this.#sent.clear();
     for (const pipeBatch of sent) pipeBatch.lose(true, loss);
     this.#loseQueue(loss);
     this.#resolveClosed();
-  }
-
-  /** What was answered is answered, however the pipe ends; unless an answer is what ends it. */
-  #handOutRest(): void {
-    try {
-      this.#handOut(Infinity);
-    } catch {
-      this.#answers.clear();
-    }
   }
 
   #loseQueue(error: BigMapError): void {

@@ -25,10 +25,17 @@ export class ReadAnswers {
     this.#state = state;
   }
 
-  settle(queue: WorkerQueue<PackedValues>, message: ReadMessage): void {
+  /**
+   * Takes the thread's message. It lowers the flag, so it comes before any look at what the thread has done, here or in the ring of
+   * requests: what the thread does from now on is announced again.
+   */
+  note(message: ReadMessage): void {
     if (message !== "answered") this.#posted.push(message);
-    // First lower the flag, then look into the ring: an answer that comes in between is announced again.
     else Atomics.store(this.#state, readState.announced, 0);
+  }
+
+  /** Settles every request whose answer is there. */
+  settle(queue: WorkerQueue<PackedValues>): void {
     while (this.#isHeld || this.#ring.take()) {
       this.#isHeld = this.#ring.kind === readAnswerKind.posted && this.#posted.length === 0;
       if (this.#isHeld) return;

@@ -35,8 +35,9 @@ export class ReadThread {
     };
     const answers = new ReadAnswers(workerData);
     const onMessage = (queue: WorkerQueue<PackedValues>, message: ReadMessage): void => {
+      answers.note(message);
       thread.#sendWaiting();
-      answers.settle(queue, message);
+      answers.settle(queue);
     };
     const queue = await WorkerQueue.start(new URL("./read-worker.js", import.meta.url), name, workerData, onMessage);
     const thread = new ReadThread(queue, new RequestAppender(workerData.requests));

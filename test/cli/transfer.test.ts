@@ -227,7 +227,7 @@ describe("loading", () => {
     yield RowColumns.of(rows);
   }
   const entriesOf = (puts: PackedPuts): Entry[] => {
-    const batch = puts.operations.build("m");
+    const batch = puts.take().build("m");
     return Array.from({ length: batch.count }, (_, i) => ({ key: keyOf(batch, i), value: valueOf(batch, i) }));
   };
   const nothing: ReadonlyMap<number, BigMapError> = new Map();

@@ -26,11 +26,19 @@ describe("packed puts", () => {
   test("hold what was added", () => {
     const puts = packed(20, 100);
     assert.deepEqual([puts.count, puts.sizeBytes], [20, 10 * 5 + 10 * 6 + 20 * 100]);
-    const batch = puts.operations.build("m");
+    const batch = puts.take().build("m");
     for (let i = 0; i < 20; i++) {
       assert.equal(Buffer.from(keyOf(batch, i)).toString(), `key ${i}`);
       assert.deepEqual(Buffer.from(valueOf(batch, i)), Buffer.alloc(100, i));
     }
+  });
+
+  test("are handed over once, and take nothing afterwards", async () => {
+    const { map } = openFixture();
+    const puts = packed(2, 10);
+    void map.putPacked(puts);
+    assert.throws(() => puts.add(Buffer.from("kv"), 0, 1, 1, 2), { code: "INVALID_ARGUMENT" });
+    await assert.rejects(map.putPacked(puts), { code: "INVALID_ARGUMENT" });
   });
 
   for (const [size, valueBytes, batches] of [

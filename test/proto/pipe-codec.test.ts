@@ -331,6 +331,7 @@ describe("the pipe's response frames", () => {
     ["a wrong wire type", "0a00"],
     ["a wrong wire type of a further batch", "0801" + "4801"],
     ["a further batch within a further batch", "0801" + "4a06" + "0801" + "4a020801"],
+    ["a pipe's end within a further batch", "0801" + "4a04" + "42020801"],
     ["a further batch without an id", "0801" + "4a06" + "1a0103" + "220100"],
     ["a further batch that ends in the middle of a field", "0801" + "4a03" + "080232" + "0100"],
   ];

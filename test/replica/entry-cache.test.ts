@@ -134,6 +134,27 @@ describe("the entry cache", () => {
     assert.ok(!checked.find(1, "cold-0"));
   });
 
+  test("does not let go of much at once where its table is full", () => {
+    const cache = new EntryCache(48 * 2 ** 20);
+    const key = Buffer.alloc(8);
+    const value = Buffer.alloc(130);
+    let most = 0;
+    let before = 0;
+    // Sets until the table must have been full; counts what one set lets go of.
+    for (let i = 0; i < 450_000; i++) {
+      key.writeUInt32LE(i);
+      cache.set(1, Math.imul(i, 0x85ebca6b) >>> 0, Math.imul(i + 1, 0x9e3779b1) >>> 0, i + 1, key, 0, 8, value, 0, value.length);
+      most = Math.max(most, before - cache.entries);
+      before = cache.entries;
+    }
+    let found = 0;
+    for (let i = 0; i < 450_000; i++) {
+      key.writeUInt32LE(i);
+      if (cache.find(1, Math.imul(i, 0x85ebca6b) >>> 0, Math.imul(i + 1, 0x9e3779b1) >>> 0, key, 0, 8)) found++;
+    }
+    assert.ok(most < 10_000 && found > 200_000, `${most} went at once, ${found} values are there`);
+  });
+
   test("knows size and version of what it let go, for one round more", () => {
     const checked = new CheckedCache(smallBudget);
     const keys = Array.from({ length: 3_000 }, (_, i) => `key-${i}`);

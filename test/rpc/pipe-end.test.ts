@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import { describe, test } from "node:test";
+import { systemClock } from "../../src/base/clock.js";
+import { resultStatus, type ResultBatch } from "../../src/base/operation-batch.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
+import { encodePipeResponse } from "../../src/proto/pipe-response-codec.js";
+import type { PipeStream } from "../../src/rpc/grpc-channel.js";
+import { PipeClient } from "../../src/rpc/pipe-client.js";
+import { puts, RecordingSink } from "./pipe-fixture.js";
+
+/** A stream whose other end is the test. */
+class FakeStream extends EventEmitter {
+  readonly written: Buffer[] = [];
+
+  write(frame: Buffer): boolean {
+    this.written.push(frame);
+    return true;
+  }
+
+  end(): void {
+    this.emit("status");
+  }
+
+  cancel(): void {
+    this.emit("status");
+  }
+}
+
+const operations = 200;
+
+function allWritten(): ResultBatch {
+  const results = new ResultBatchBuilder(operations);
+  for (let i = 0; i < operations; i++) results.add(i, resultStatus.written, i + 1);
+  return results.build(true);
+}
+
+describe("a pipe that ends with answers that are not handed out", () => {
+  test("hands them out, and sends nothing any more that is asked meanwhile", () => {
+    const stream = new FakeStream();
+    const pipe = new PipeClient(stream as unknown as PipeStream, { clock: systemClock });
+    stream.emit("metadata");
+    const answered = new RecordingSink(operations);
+    const askedMeanwhile = new RecordingSink(1);
+    const deliver = answered.deliver.bind(answered);
+    answered.deliver = (results) => {
+      deliver(results);
+      if (answered.parts.length === 2) pipe.submit(puts({ late: "1" }), askedMeanwhile);
+    };
+    pipe.submit(puts(Object.fromEntries(Array.from({ length: operations }, (_, i) => [`key-${i}`, "1"]))), answered);
+    stream.emit("data", encodePipeResponse([{ batchId: 1, results: allWritten() }]));
+    assert.equal(answered.parts.length, 1);
+    stream.emit("status");
+    assert.equal(answered.loss, undefined);
+    assert.equal(
+      answered.parts.reduce((sum, { count }) => sum + count, 0),
+      operations,
+    );
+    assert.equal(stream.written.length, 1);
+    assert.equal(askedMeanwhile.loss?.mayHaveBegun, false);
+  });
+
+  test("loses every operation that an answer named twice", () => {
+    const stream = new FakeStream();
+    const pipe = new PipeClient(stream as unknown as PipeStream, { clock: systemClock });
+    stream.emit("metadata");
+    const sink = new RecordingSink(3);
+    pipe.submit(puts({ a: "1", b: "2", c: "3" }), sink);
+    const results = new ResultBatchBuilder(2);
+    for (let i = 0; i < 2; i++) results.add(1, resultStatus.written, 7);
+    stream.emit("data", encodePipeResponse([{ batchId: 1, results: results.build(false) }]));
+    assert.equal(sink.error?.code, "FRAME_INVALID");
+    assert.equal(sink.parts.length, 0);
+    assert.deepEqual([...(sink.loss?.indexes ?? [])], [0, 1, 2]);
+  });
+});
