@@ -3,7 +3,7 @@ import type { PendingBatch, Terms } from "./pending-batch.js";
 
 /** A message costs as much as dozens of operations. */
 const earlyFlushFewest = 32;
-/** In one turn of the loop. Where answers come without an event, as from a memory engine in this process, nothing else would ever have its turn. */
+/** In one turn of the loop. Where answers come without an event, as from a memory engine in this process, else nothing ever had a turn. */
 const earlyFlushesMost = 64;
 
 /**
