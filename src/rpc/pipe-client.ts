@@ -251,8 +251,9 @@ export class PipeClient {
       this.#queueBudget.give(pipeBatch);
       this.#send(pipeBatch);
     }
-    if (this.#queueHead === this.#queue.length && this.#queueHead > 0) {
-      this.#queue = [];
+    // A queue that is never empty must let go of what was sent.
+    if (this.#queueHead > 0 && this.#queueHead * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#queueHead);
       this.#queueHead = 0;
     }
     if (this.#endRequested) this.#endIfIdle();
