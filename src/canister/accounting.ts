@@ -44,7 +44,7 @@ export class Accounting {
   /** The changed cells are a chain, in the order in which they changed first; -1: there are none. */
   #firstChanged = -1;
   #lastChanged = -1;
-  changedCellCount = 0;
+  #changedCells = 0;
   readonly range: HashRange;
   /** Cells are 2^(64 - depth) tokens wide. */
   readonly depth: number;
@@ -97,7 +97,7 @@ export class Accounting {
     else cells[this.#lastChanged * cellNumbers + nextChangedPlace] = cell + 1;
     cells[cell * cellNumbers + nextChangedPlace] = -1;
     this.#lastChanged = cell;
-    this.changedCellCount++;
+    this.#changedCells++;
   }
 
   /** Calls back for every changed cell since the last time, then forgets the changes. */
@@ -105,7 +105,7 @@ export class Accounting {
     const cells = this.#cells;
     let cell = this.#firstChanged;
     this.#firstChanged = -1;
-    this.changedCellCount = 0;
+    this.#changedCells = 0;
     while (cell >= 0) {
       const place = cell * cellNumbers;
       visit(cell, cells[place + changedEntriesPlace] as number, cells[place + changedBytesPlace] as number);
@@ -121,6 +121,11 @@ export class Accounting {
 
   bytesOfCell(cell: number): number {
     return this.#cells.length === 0 ? 0 : (this.#cells[cell * cellNumbers + bytesPlace] as number);
+  }
+
+  /** Cells that have changed since the last `takeChanges`. */
+  get changedCellCount(): number {
+    return this.#changedCells;
   }
 
   amountOfCell(cell: number): Amount {

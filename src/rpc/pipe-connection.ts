@@ -104,6 +104,7 @@ export class PipeConnection {
     if (this.#ended || results.count === 0) return;
     const full = this.#unsentBytes + this.#gatheredBytes >= limits.pipeReplyMaxBytes;
     this.#gather({ batchId, results: full ? withoutValues(results) : results });
+    if (full) giveBytes(results.values);
     this.#throttle();
     this.#endIfAnswered();
   }
@@ -123,6 +124,8 @@ export class PipeConnection {
 
   /** A small part of what is under way waits for one turn more: a message costs both ends as much as dozens of operations. */
   #endTurn(): void {
+    // Sent before the turn was over.
+    if (this.#gathered.length === 0) return;
     const isSmall = this.#gatheredResults * smallPart < this.#unansweredOperations;
     if (!isSmall || this.#isPutOff) {
       this.#sendGathered();
@@ -136,7 +139,6 @@ export class PipeConnection {
     this.#gatheredResults = 0;
     this.#isPutOff = false;
     const answers = this.#gathered;
-    if (answers.length === 0) return;
     this.#gathered = [];
     this.#gatheredBytes = 0;
     if (this.#ended) return;
