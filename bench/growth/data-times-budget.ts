@@ -31,7 +31,8 @@ export const dataTimesBudgetScenario: Scenario = async (run) => {
   return {
     how: "a process for each subject and size; data is counted as values alone",
     budgetBytes,
-    budgetOf: "bigmap start --memory; of raw RocksDB its block cache and write buffers alone, which BigMap gives half of its budget",
+    budgetOf:
+      "bigmap start --memory; of raw RocksDB its block cache and write buffers alone, which BigMap gives five sixteenths of its budget",
     pageCache: "kept for both: what a budget does not hold is read from the system's page cache as long as that holds it",
   };
 };

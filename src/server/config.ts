@@ -1,7 +1,7 @@
 import type { Durability } from "../storage/storage-engine.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import { writeBuffersMostBytes, type RocksEngineOptions } from "../storage/rocksdb-engine.js";
+import { engineFewestBytes, writeBuffersMostBytes, type RocksEngineOptions } from "../storage/rocksdb-engine.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -42,11 +42,14 @@ export function assertConfig(config: NodeConfig): void {
 
 /**
  * How the memory budget is divided. The entry cache serves a hot key for a tenth of what the engine takes, and holds entries where the
- * engine's cache holds blocks of several; so the engine gets what its write buffers, indexes and filters need, and the
- * system's page cache stands behind it.
+ * engine's cache holds blocks of several. So the engine gets a quarter for write buffers: their size is that of RocksDB's first level, and
+ * the larger it is against the data, the less often compactions write the same entry. And a sixteenth for indexes and filters: 2 B for a
+ * small entry, 9 B for one of 1 KiB. The system's page cache stands behind both. Of a small budget the engine's smallest sizes leave
+ * less than eleven sixteenths to the entry cache, but always a quarter.
  */
 export function divideMemory(memoryBytes: number): { readonly cacheBytes: number; readonly engine: RocksEngineOptions } {
-  // An eighth for blocks, and as much for write buffers, which may grow by half, up to their most.
-  const engineBytes = Math.ceil(memoryBytes / 8 + Math.min((memoryBytes * 3) / 16, 1.5 * writeBuffersMostBytes));
-  return { cacheBytes: memoryBytes - engineBytes, engine: { memoryBytes: engineBytes, writeBufferShare: 0.4 } };
+  const writeBuffersBytes = Math.min(memoryBytes / 4, writeBuffersMostBytes);
+  const engineBytes = Math.max(engineFewestBytes, Math.ceil(memoryBytes / 16 + writeBuffersBytes));
+  const cacheBytes = Math.max(memoryBytes - engineBytes, Math.ceil(memoryBytes / 4));
+  return { cacheBytes, engine: { memoryBytes: engineBytes, writeBufferShare: writeBuffersBytes / engineBytes } };
 }

@@ -15,7 +15,7 @@ import type { WriteBatch } from "./write-batch.js";
 export interface RocksEngineOptions {
   /** Main memory for RocksDB's write buffers and block cache together. */
   readonly memoryBytes: number;
-  /** How much of it is for write buffers, which may take half as much again; by default a quarter. */
+  /** How much of it is for write buffers, which take up to half as much again where flushes fall behind; by default a quarter. */
   readonly writeBufferShare?: number;
   /** Threads that read; by default one a core, between 1 and 4. */
   readonly readThreads?: number;
@@ -25,6 +25,14 @@ const mibBytes = 2 ** 20;
 
 /** More would only make flushes and restarts longer. */
 export const writeBuffersMostBytes = 256 * mibBytes;
+
+/** RocksDB makes table files of an eighth of the write buffers: of less a large store would have too many. */
+const writeBuffersFewestBytes = 32 * mibBytes;
+
+const blockCacheFewestBytes = 8 * mibBytes;
+
+/** Less memory than this the engine does not keep to. */
+export const engineFewestBytes = writeBuffersFewestBytes + blockCacheFewestBytes;
 
 /**
  * A compaction writes its result beside its input: at most 25 table files (RocksDB's default), each an eighth of the write
@@ -60,10 +68,12 @@ async function startThreads(database: RocksDatabase, compactionMaxBytes: number,
 
 /** How the engine opens RocksDB with this budget. */
 export function rocksOptions({ memoryBytes, writeBufferShare = 0.25 }: RocksEngineOptions): RocksOpenOptions {
-  // RocksDB makes table files of an eighth of this: below 32 MiB a large store would have too many of them. Write
-  // buffers may take one and a half times as much; the cache gets the rest. The cache's size is 32 bits wide.
-  const memtableMemoryBudget = Math.min(writeBuffersMostBytes, Math.max(32 * mibBytes, Math.floor(memoryBytes * writeBufferShare)));
-  const cacheSize = Math.min(2 ** 32 - 1, Math.max(8 * mibBytes, memoryBytes - 1.5 * memtableMemoryBudget));
+  // A quarter of the write buffers' memory fills while two quarters are flushed. The cache gets the rest; its size is 32 bits wide.
+  const memtableMemoryBudget = Math.min(
+    writeBuffersMostBytes,
+    Math.max(writeBuffersFewestBytes, Math.floor(memoryBytes * writeBufferShare)),
+  );
+  const cacheSize = Math.min(2 ** 32 - 1, Math.max(blockCacheFewestBytes, memoryBytes - memtableMemoryBudget));
   return {
     // Brings ZSTD from level 2 on: 300 MB of text took 140 MB, and levels 0 and 1, which are rewritten soon, cost no time.
     compaction: "level",
