@@ -5,7 +5,7 @@
 const slabBytes = 16 * 1024;
 const smallMaxBytes = 2 * 1024;
 
-let slab = new ArrayBuffer(slabBytes);
+let slab = newSlab();
 let slabUsedBytes = 0;
 
 /** The bytes, copied. Like a Buffer's, its `buffer` may be shared with other values. */
@@ -13,11 +13,16 @@ export function copyOf(source: Uint8Array): Uint8Array {
   const { length } = source;
   if (length > smallMaxBytes) return new Uint8Array(source);
   if (slabUsedBytes + length > slabBytes) {
-    slab = new ArrayBuffer(slabBytes);
+    slab = newSlab();
     slabUsedBytes = 0;
   }
   const copy = new Uint8Array(slab, slabUsedBytes, length);
   copy.set(source);
   slabUsedBytes += length;
   return copy;
+}
+
+/** Not filled with zeros first: every byte of a value is written. */
+function newSlab(): ArrayBufferLike {
+  return Buffer.allocUnsafeSlow(slabBytes).buffer;
 }

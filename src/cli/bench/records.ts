@@ -59,17 +59,22 @@ export class Records {
     return Buffer.compare(value, this.valueOf(record)) === 0;
   }
 
-  /** As `isValueOf`, but most calls look at the length and the first 8 bytes only. */
+  /** As `isValueOf`, but most calls look at the length and the first 8 bytes only, and at no memory but the value's. */
   looksLikeValueOf(record: number, value: Uint8Array): boolean {
     if (--this.#untilFullCheck === 0) {
       this.#untilFullCheck = fullCheckPeriod;
       return this.isValueOf(record, value);
     }
     if (value.length !== this.valueBytes) return false;
-    const expected = this.#pool[record % this.#pool.length] as Buffer;
-    for (let i = 0; i < this.#stampedBytes; i++) if (value[i] !== expected[i]) return false;
+    const remainder = record % this.#pool.length;
+    for (let i = 0; i < this.#stampedBytes; i++) if (value[i] !== stampByte(remainder, i)) return false;
     return true;
   }
+}
+
+/** Little-endian: the remainder's 4 bytes, then 4 that are the same in all values, as zeros are no value of any record. */
+function stampByte(remainder: number, index: number): number {
+  return ((index < 4 ? remainder : padSeed) >>> ((index & 3) * 8)) & 0xff;
 }
 
 function makePool(valueBytes: number): Buffer[] {
@@ -79,11 +84,9 @@ function makePool(valueBytes: number): Buffer[] {
   const count = Math.max(1, Math.min(poolMaxValues, Math.floor(poolMaxBytes / Math.max(1, valueBytes))));
   const slab = Buffer.allocUnsafeSlow(count * valueBytes);
   const stamp = Buffer.alloc(stampBytes);
-  // Zeros are no value of any record.
-  stamp.writeUInt32LE(padSeed, 4);
-  return Array.from({ length: count }, (_, i) => {
-    stamp.writeUInt32LE(i, 0);
-    const value = slab.subarray(i * valueBytes, (i + 1) * valueBytes);
+  return Array.from({ length: count }, (_, remainder) => {
+    for (let i = 0; i < stampBytes; i++) stamp[i] = stampByte(remainder, i);
+    const value = slab.subarray(remainder * valueBytes, (remainder + 1) * valueBytes);
     const stamped = stamp.copy(value, 0, 0, Math.min(stampBytes, valueBytes));
     const start = murmur3(stamp, 0, stampBytes, padSeed) % padBytes;
     pad.copy(value, stamped, start, start + valueBytes - stamped);
