@@ -10,7 +10,6 @@ export const canistersScenario: Scenario = async (run) => {
   const { callers, memoryBytes } = run.settings;
   const { records: count, counts } = run.settings.canisters;
   const records = new Records(valueBytes);
-  records.prepareKeys(count);
   const points: GrowthPoint[] = [];
   const stages = await Promise.all(
     counts.map(async (canisters) => ({ canisters, stage: await openStage(run, {}, { initialCanisters: canisters }) })),

@@ -17,7 +17,6 @@ export const dataTimesBudgetScenario: Scenario = async (run) => {
   for (const multiple of multiples) {
     const count = Math.round((multiple * budgetBytes) / valueBytes);
     const records = new Records(valueBytes);
-    records.prepareKeys(count);
     const stage = await openStage(run, { memoryBytes: budgetBytes }, {});
     const bigmapPerSecond = await load(run, stage, records, count);
     const rocksdb = await openRocksdb(run, records, count);

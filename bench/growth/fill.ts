@@ -16,7 +16,6 @@ export const fillScenario: Scenario = async (run) => {
   const { callers, memoryBytes } = run.settings;
   const count = run.settings.fill.records;
   const records = new Records(valueBytes);
-  records.prepareKeys(count);
   const stage = await openStage(run, {}, {});
   const closedLoop = targetOf(stage, records, count);
   await load(run, stage, records, count);

@@ -40,7 +40,6 @@ export const splittingScenario: Scenario = async (run) => {
 async function openPoint(run: GrowthRun, value: string, canisterCapBytes: number | undefined): Promise<SplittingPoint> {
   const { records: count, ranges, fillPerSecond } = run.settings.splitting;
   const records = new Records(valueBytes);
-  records.prepareKeys(count);
   const stage = await openStage(run, {}, { initialCanisters: 1, ...(canisterCapBytes === undefined ? {} : { canisterCapBytes }) });
   const { client, address } = stage.server;
   await cutUnevenly(client, ranges);

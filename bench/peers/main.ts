@@ -43,7 +43,6 @@ const driverCostMs = 500;
 
 async function aboutPeers(settings: RunSettings): Promise<About> {
   const records = new Records(100);
-  records.prepareKeys(settings.records);
   const costUs = await driverCostUs(records, settings.records, Math.min(driverCostMs, settings.seconds * 1000));
   return { ...aboutThisRun(settings.dir ?? tmpdir(), packages), driverMicroseconds: Math.round(costUs * 1000) / 1000 };
 }

@@ -21,7 +21,6 @@ export type HostAnswer = { readonly figures: RunFigures } | { readonly error: st
 async function serve({ folder, memoryBytes, valueBytes, records: count }: HostSettings): Promise<void> {
   const engine = await openRocksEngine(folder, { memoryBytes });
   const records = new Records(valueBytes);
-  records.prepareKeys(count);
   const loader = new RoadLoader(new RocksRoad(engine), records, new RecordLog(count));
   const { signal } = new AbortController();
   const answer = (message: HostAnswer): void => void process.send?.(message);

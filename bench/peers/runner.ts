@@ -50,9 +50,6 @@ export async function runPeers(
   return run;
 }
 
-/** YCSB D adds records; their keys are made before the run too. */
-const roomForInserts = 1.2;
-
 /** All that is measured with values of one size. */
 class SizeRun {
   readonly #run: PeersRun;
@@ -76,7 +73,6 @@ class SizeRun {
     const servers = new SharedServers();
     const opened: Subject[] = [];
     const records = new Records(this.#valueBytes);
-    records.prepareKeys(Math.ceil(this.#settings.records * roomForInserts));
     try {
       for (const kind of kinds) {
         const log = this.#logOf(kind);

@@ -24,7 +24,6 @@ export interface BenchResult {
 /** Loads the records where that is asked for, warms up, and measures. */
 export async function runBench(bigmap: BigMap, settings: BenchSettings, terminal: Terminal, quiet: boolean): Promise<BenchResult> {
   const records = new Records(settings.valueBytes);
-  records.prepareKeys(settings.records);
   if (settings.load) await load(bigmap, settings, records, terminal, quiet);
   const { clock, signal } = terminal;
   const options: LoadGeneratorOptions = {
