@@ -57,6 +57,11 @@ export interface RocksIteratorOptions {
   readonly highWaterMarkBytes: number;
 }
 
+export interface RocksReadOptions {
+  readonly valueEncoding?: "buffer";
+  readonly fillCache?: boolean;
+}
+
 export interface RocksDatabase {
   readonly handle: bigint;
   open(options?: object): Promise<void>;
@@ -64,7 +69,8 @@ export interface RocksDatabase {
   iterator(options: RocksIteratorOptions): RocksIterator;
   getProperty(name: string): string;
   _chainedBatch(): RocksBatch;
-  _getManySync(keys: readonly Uint8Array[], options: { readonly valueEncoding?: "buffer" }): (Buffer | undefined)[];
+  /** `fillCache` false: what it reads does not enter the block cache. Buffers are what it gives by itself. */
+  _getManySync(keys: readonly Uint8Array[], options: RocksReadOptions): (Buffer | undefined)[];
   /**
    * Without a limit: one RocksDB DeleteRange, logged but not synced; done inside the call, told in the next tick. `gte`
    * must be below `lt`.
