@@ -26,12 +26,16 @@ const headerBytes = 24;
 const headerWords = headerBytes / 4;
 /** Larger records would empty the cache for one entry; they are read from the engine. */
 const recordMaxBytes = segmentBytes / 4;
-/** The table has a slot for every so many bytes of budget. */
+/** The table has at most a slot for every so many bytes of budget. It starts small: large entries are few, and get the memory. */
 const bytesPerSlot = 96;
+const slotsFewest = 1 << 10;
+/** A fuller table is made twice as large. */
+const tableFillGrowing = 0.6;
+/** Where it may not be: a fuller one lets go of entries. */
 const tableFillMost = 0.8;
 /**
- * Past this fill nothing stays without its value. A full table empties segments until there is a slot: where they only lost their values
- * no slot became free, and one `set` went through much of the cache.
+ * Past this fill of the largest table nothing stays without its value. A full table empties segments until there is a slot: where they
+ * only lost their values no slot became free, and one `set` went through much of the cache.
  */
 const withoutValueFillMost = 0.6;
 
@@ -56,13 +60,14 @@ export class EntryCache {
   /** For the statistics. */
   entries = 0;
 
-  readonly #mask: number;
+  readonly #budgetBytes: number;
+  readonly #slotsMost: number;
+  #mask = slotsFewest - 1;
   /**
    * For each slot two words, so that a look-up touches one line of memory: the tag of the record, and its place in units of 8 bytes over
    * all segments, plus 1; 0: the slot is empty.
    */
-  readonly #slots: Uint32Array;
-  readonly #segmentsMost: number;
+  #slots = new Uint32Array(slotsFewest * 2);
   readonly #words: Uint32Array[] = [];
   readonly #bytes: Buffer[] = [];
   /** Segment being written, and how far. */
@@ -70,10 +75,8 @@ export class EntryCache {
   #headOffset = 0;
 
   constructor(budgetBytes: number) {
-    const slots = 2 ** Math.max(10, Math.ceil(Math.log2(budgetBytes / bytesPerSlot)));
-    this.#mask = slots - 1;
-    this.#slots = new Uint32Array(slots * 2);
-    this.#segmentsMost = Math.max(2, Math.floor((budgetBytes - slots * 8) / segmentBytes));
+    this.#budgetBytes = budgetBytes;
+    this.#slotsMost = Math.max(slotsFewest, 2 ** Math.ceil(Math.log2(budgetBytes / bytesPerSlot)));
   }
 
   /** Bytes of memory in use. */
@@ -212,8 +215,44 @@ export class EntryCache {
   /** Afterwards the head segment has room for the record and the table for one more. */
   #makeRoom(recordBytes: number): void {
     if (this.#words.length === 0) this.#addSegment();
+    if (this.entries >= (this.#mask + 1) * tableFillGrowing && this.#mask + 1 < this.#slotsMost) this.#growTable();
     while (this.#headOffset + recordBytes > segmentBytes) this.#openNextSegment();
     while (this.entries >= (this.#mask + 1) * tableFillMost) this.#openNextSegment();
+  }
+
+  get #segmentsMost(): number {
+    return Math.max(2, Math.floor((this.#budgetBytes - this.#slots.byteLength) / segmentBytes));
+  }
+
+  /** Twice the slots; their memory is taken from the segments. Tags are in the table, so no record is touched: 40 ns an entry, once. */
+  #growTable(): void {
+    const before = this.#slots;
+    this.#slots = new Uint32Array(before.length * 2);
+    this.#mask = this.#slots.length / 2 - 1;
+    this.entries = 0;
+    for (let i = 0; i < before.length; i += 2) {
+      const place = before[i + 1] as number;
+      if (place !== 0) this.#insert(before[i] as number, place - 1);
+    }
+    while (this.#words.length > this.#segmentsMost) this.#dropLastSegment();
+  }
+
+  #dropLastSegment(): void {
+    const last = this.#words.length - 1;
+    this.#endSegment();
+    const records = this.#words[last] as Uint32Array;
+    for (let word = 0; word + headerWords <= records.length;) {
+      const recordBytes = recordBytesAt(records, word);
+      if (recordBytes === 0) break;
+      const slot = this.#slotAt(records, word, last * segmentUnits + word / 2);
+      if (slot >= 0) this.#removeSlot(slot);
+      word += recordBytes / 4;
+    }
+    this.#words.pop();
+    this.#bytes.pop();
+    if (this.#head !== last) return;
+    this.#head = 0;
+    this.#compactHead();
   }
 
   #openNextSegment(): void {
@@ -248,13 +287,9 @@ export class EntryCache {
     const words = this.#words[this.#head] as Uint32Array;
     let kept = 0;
     for (let offset = 0; offset + headerBytes <= segmentBytes;) {
-      const word = offset / 4;
-      const flags = words[word + 4] as number;
-      const keyBytes = (flags >>> keyBytesShift) & keyBytesMask;
-      if (keyBytes === 0) break;
-      const hasValue = (flags & withoutValueFlag) === 0;
-      const recordBytes = roundedUp(headerBytes + keyBytes + (hasValue ? (words[word + 5] as number) : 0));
-      const slot = this.#slotAt(words, word, this.#head * segmentUnits + offset / 8);
+      const recordBytes = recordBytesAt(words, offset / 4);
+      if (recordBytes === 0) break;
+      const slot = this.#slotAt(words, offset / 4, this.#head * segmentUnits + offset / 8);
       if (slot >= 0) kept += this.#keepOrRemove(slot, offset, kept, recordBytes);
       offset += recordBytes;
     }
@@ -272,7 +307,7 @@ export class EntryCache {
       keptFlags |= withoutValueFlag;
       keptBytes = roundedUp(headerBytes + ((flags >>> keyBytesShift) & keyBytesMask));
       const isWorthwhile = (flags & withoutValueFlag) === 0 && (words[word + 5] as number) >= droppedValueFewestBytes;
-      const hasSlots = this.entries < (this.#mask + 1) * withoutValueFillMost;
+      const hasSlots = this.entries < this.#slotsMost * withoutValueFillMost;
       if (!isWorthwhile || !hasSlots || kept + keptBytes > segmentBytes / 2) {
         this.#removeSlot(slot);
         return 0;
@@ -292,6 +327,14 @@ export class EntryCache {
     }
     return -1;
   }
+}
+
+/** Of the record that begins at this word of a segment; 0: behind the last one. */
+function recordBytesAt(words: Uint32Array, word: number): number {
+  const flags = words[word + 4] as number;
+  const keyBytes = (flags >>> keyBytesShift) & keyBytesMask;
+  if (keyBytes === 0) return 0;
+  return roundedUp(headerBytes + keyBytes + ((flags & withoutValueFlag) === 0 ? (words[word + 5] as number) : 0));
 }
 
 function roundedUp(bytes: number): number {

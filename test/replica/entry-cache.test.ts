@@ -63,6 +63,22 @@ function valueOf(seed: number, bytes: number): Buffer {
 const smallBudget = 2 ** 20;
 
 describe("the entry cache", () => {
+  test("memory that the table needs as it grows is taken from the segments", () => {
+    const budgetBytes = 4 * 2 ** 20 + 8 * 1024;
+    const checked = new CheckedCache(budgetBytes);
+    for (let i = 0; i < 100; i++) checked.set(1, `large ${i}`, i + 1, valueOf(i, 100_000));
+    const largeBytes = checked.cache.sizeBytes;
+    assert.ok(largeBytes > 4 * 2 ** 20, "large values fill all four segments");
+    for (let i = 0; i < 30_000; i++) {
+      checked.set(1, `small ${i}`, i + 1, valueOf(i, 8));
+      if (i % 7 === 0) checked.set(2, `large ${i}`, i + 1, valueOf(i, 50_000));
+      assert.ok(checked.cache.sizeBytes <= budgetBytes, `${checked.cache.sizeBytes} of ${budgetBytes}`);
+      if (i % 100 === 0) for (let j = Math.max(0, i - 300); j <= i; j++) checked.find(1, `small ${j}`);
+    }
+    assert.ok(checked.find(1, "small 29999"));
+    for (let i = 0; i < 30_000; i++) checked.find(1, `small ${i}`);
+  });
+
   test("never says anything but what was set last, whatever it forgets", () => {
     const step = fc.record({
       key: fc.nat({ max: 400 }),
