@@ -46,6 +46,12 @@ export const limits = {
   /** Operations in flight on one pipe; past either its reader pauses. */
   pipeMaxOperations: 32_768,
   pipeMaxBytes: 32 * mibBytes,
+  /**
+   * Answers of one pipe that its client has not taken, and those expected of gets under way: past it, and past this many gets, what
+   * comes next waits in its order.
+   */
+  pipeReplyTargetBytes: 16 * mibBytes,
+  pipeMaxGets: 1_024,
   /** Answers of one pipe that its client has not taken; past it, values are answered with OVERLOADED. */
   pipeReplyMaxBytes: 64 * mibBytes,
   /** Operations waiting in one client; past it they fail with OVERLOADED. */
@@ -64,6 +70,7 @@ assert(limits.resultPartMaxBytes + limits.valueMaxBytes < limits.messageMaxBytes
 assert(limits.scanPageMaxBytes + limits.valueMaxBytes + limits.keyMaxBytes < limits.messageMaxBytes, "a scan page fits into a message");
 assert(limits.canisterCapMinBytes <= limits.canisterCapDefaultBytes, "the default cap is allowed");
 assert(limits.pipeMaxBytes >= limits.batchMaxBytes, "a batch fits into a pipe");
+assert(2 * limits.pipeReplyTargetBytes <= limits.pipeReplyMaxBytes, "gets find room while values are no larger than those before");
 
 const mapNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
