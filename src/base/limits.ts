@@ -23,6 +23,11 @@ export const limits = {
   scanPageMaxEntries: 4_096,
   /** A scan page that filters by prefix also stops after reading this many bytes. */
   scanReadMaxBytes: 8 * mibBytes,
+  /** Pages that a replica reads at once; and those in service, until the network has taken them. The next wait in order. */
+  scanPagesReadMost: 8,
+  scanPagesServedMost: 32,
+  /** Pages that wait; past it OVERLOADED. */
+  scanPagesWaitingMost: 1_024,
   listPageMaxMaps: 1_000,
 
   /** Counted for every entry beside its key and value: token, map id and header. */

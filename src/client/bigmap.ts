@@ -9,11 +9,12 @@ import { systemRandom, type Random } from "../base/random.js";
 import type { Token } from "../ring/token.js";
 import type { CanisterSplit, MapRing, Topology } from "../ring/topology.js";
 import { Budget } from "./budget.js";
+import { assertSignal, checkedTimeoutMs } from "./call-options.js";
 import { Coalescer } from "./coalescer.js";
 import { bytes, utf8, type Codec } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { connectGrpc } from "./grpc-connection.js";
-import { MapHandle, checkedTimeoutMs } from "./map-handle.js";
+import { MapHandle } from "./map-handle.js";
 import type { Terms } from "./pending-batch.js";
 
 export const defaultTimeoutMs = 30_000;
@@ -122,6 +123,7 @@ export class BigMap {
   watchRing(name: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<MapRing> {
     this.#assertOpen();
     assertMapName(name);
+    if (options.signal !== undefined) assertSignal(options.signal);
     return this.#connection.watchRing(name, options.signal ?? new AbortController().signal);
   }
 

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { BigMap } from "../../src/client/bigmap.js";
 import { utf8 } from "../../src/client/codec.js";
 import type { GrpcServer } from "../../src/rpc/grpc-server.js";
+import type { ScanPage } from "../../src/base/map-backend.js";
 import type { OperationBatch, ResultSink } from "../../src/base/operation-batch.js";
 import { MemoryConnection } from "../map-api/memory-connection.js";
 import { outcomesOf } from "./fixture.js";
@@ -22,6 +23,13 @@ class SilentBackend extends MemoryConnection {
 
   hears(): Promise<void> {
     return new Promise((resolve) => (this.#heard = resolve));
+  }
+}
+
+/** A page of a scan never comes. */
+class EndlessScans extends MemoryConnection {
+  override scanPage(): Promise<ScanPage> {
+    return new Promise(() => undefined);
   }
 }
 
@@ -126,6 +134,17 @@ describe("a client whose server goes and comes", () => {
     assert.equal(second.done === true ? 0 : second.value.ring.size, 5);
     stop.abort();
     assert.equal((await rings.next()).done, true);
+  });
+});
+
+describe("a scan", () => {
+  test("has a timeout of its own for each page", async () => {
+    const server = await serve(new EndlessScans());
+    const bigmap = await BigMap.connect({ endpoints: [server.address] });
+    const pages = bigmap.map("m").scan({ timeoutMs: 30 }).pages();
+    assert.deepEqual(await outcomesOf([pages.next()]), ["DEADLINE_EXCEEDED"]);
+    await bigmap.close();
+    await server.stop(100);
   });
 });
 
