@@ -147,7 +147,10 @@ export class BigMap {
     return this.#connection.splitCanister(canisterId, options.cut);
   }
 
-  /** Answers what is under way, then ends. Every later call fails with CLOSED. */
+  /**
+   * Answers what is under way, then ends; what has no connection to be sent on is UNAVAILABLE at once. Every later call fails with
+   * CLOSED.
+   */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
@@ -157,6 +160,7 @@ export class BigMap {
   }
 
   async #close(): Promise<void> {
+    this.#connection.stopWaiting?.();
     await Promise.all([...this.#coalescers.values()].map((coalescer) => coalescer.close()));
     await this.#connection.close();
   }

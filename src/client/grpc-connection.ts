@@ -54,6 +54,14 @@ class GrpcConnection implements Connection {
     return this.#home.withdraw(sink);
   }
 
+  outage(): BigMapError | undefined {
+    return this.#home.outage();
+  }
+
+  stopWaiting(): void {
+    this.#home.stopWaiting();
+  }
+
   createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription> {
     return this.#unary(mapMethods.createMap, { map, settings });
   }
