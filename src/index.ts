@@ -1,6 +1,7 @@
 /** The public door: the client, its errors and its types. The native module is not loaded from here. */
 export { BigMap, type BigMapOptions, type ConnectOptions } from "./client/bigmap.js";
-export { MapHandle, type CallOptions, type DeleteOptions, type MapCodecs, type PutOptions } from "./client/map-handle.js";
+export type { CallOptions } from "./client/call-options.js";
+export { MapHandle, type DeleteOptions, type MapCodecs, type PutOptions } from "./client/map-handle.js";
 export type { BatchShape } from "./base/operation-batch-builder.js";
 export { PackedPuts } from "./client/packed-puts.js";
 export { Scan, type ScanEntry, type ScanOptions, type ScannedPage } from "./client/scan.js";

@@ -23,6 +23,11 @@ export const limits = {
   scanPageMaxEntries: 4_096,
   /** A scan page that filters by prefix also stops after reading this many bytes. */
   scanReadMaxBytes: 8 * mibBytes,
+  /** Pages that a replica reads at once; and those in service, until the network has taken them. The next wait in order. */
+  scanPagesReadMost: 8,
+  scanPagesServedMost: 32,
+  /** Pages that wait; past it OVERLOADED. */
+  scanPagesWaitingMost: 1_024,
   listPageMaxMaps: 1_000,
 
   /** Counted for every entry beside its key and value: token, map id and header. */
@@ -46,6 +51,12 @@ export const limits = {
   /** Operations in flight on one pipe; past either its reader pauses. */
   pipeMaxOperations: 32_768,
   pipeMaxBytes: 32 * mibBytes,
+  /**
+   * Answers of one pipe that its client has not taken, and those expected of gets under way: past it, and past this many gets, what
+   * comes next waits in its order.
+   */
+  pipeReplyTargetBytes: 16 * mibBytes,
+  pipeMaxGets: 1_024,
   /** Answers of one pipe that its client has not taken; past it, values are answered with OVERLOADED. */
   pipeReplyMaxBytes: 64 * mibBytes,
   /** Operations waiting in one client; past it they fail with OVERLOADED. */
@@ -64,6 +75,7 @@ assert(limits.resultPartMaxBytes + limits.valueMaxBytes < limits.messageMaxBytes
 assert(limits.scanPageMaxBytes + limits.valueMaxBytes + limits.keyMaxBytes < limits.messageMaxBytes, "a scan page fits into a message");
 assert(limits.canisterCapMinBytes <= limits.canisterCapDefaultBytes, "the default cap is allowed");
 assert(limits.pipeMaxBytes >= limits.batchMaxBytes, "a batch fits into a pipe");
+assert(2 * limits.pipeReplyTargetBytes <= limits.pipeReplyMaxBytes, "gets find room while values are no larger than those before");
 
 const mapNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 

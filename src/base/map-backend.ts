@@ -70,6 +70,9 @@ export interface MapBackend extends OperationTarget {
   clear(map: string): Promise<number>;
   /** Errors: MAP_NOT_FOUND. */
   stats(map: string): Promise<MapStatistics>;
-  /** Entries in ring order. Errors: MAP_NOT_FOUND, CURSOR_INVALID. */
-  scanPage(request: ScanPageRequest, signal?: AbortSignal): Promise<ScanPage>;
+  /**
+   * Entries in ring order. `timeoutMs`: how long the page may wait for others before it, and for a connection; by default that of the
+   * connection. Errors: MAP_NOT_FOUND, CURSOR_INVALID, OVERLOADED, DEADLINE_EXCEEDED; the signal's reason.
+   */
+  scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage>;
 }

@@ -79,6 +79,8 @@ export const noErrors: ReadonlyMap<number, BigMapError> = new Map();
  */
 export interface ResultSink {
   deliver(results: ResultBatch): void;
+  /** Why values would be thrown away if they were delivered now, so that they need not be copied. Absent: they never are. */
+  readonly refusal?: () => BigMapError | undefined;
 }
 
 /** Where operations are carried out: a replica, or a connection to one. */

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { exitCodeHelp } from "./exit-codes.js";
-import { durationMs, endpoint } from "./quantities.js";
+import { durationOption, endpoint } from "./quantities.js";
 import type { VerbContext } from "./verb-context.js";
 import { benchVerb } from "./verbs/bench.js";
 import { clearVerb } from "./verbs/clear.js";
@@ -32,7 +32,7 @@ export function program(context: VerbContext, version: string): Command {
     .description("BigMap: a map that does not fill up. Keys are spread over data canisters that split while traffic runs.")
     .version(version, "--version", "print the version")
     .addOption(new Option("--endpoint <host:port>", "the server").env("BIGMAP_ENDPOINT").argParser(endpoint).default("127.0.0.1:7400"))
-    .option("--timeout <time>", "how long one operation may take", durationMs, 30_000)
+    .addOption(durationOption("--timeout <time>", "how long one operation may take", 30))
     .option("--json", "results on stdout and errors on stderr as JSON, one object a line")
     .addHelpText("after", `\n${helpText()}`);
   for (const [group, verbs] of groups) {

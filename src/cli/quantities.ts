@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "commander";
-import { parseSizeBytes } from "../base/bytes.js";
+import { InvalidArgumentError, Option } from "commander";
+import { formatSizeBytes, parseSizeBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import type { Token } from "../ring/token.js";
 
@@ -15,6 +15,17 @@ export function sizeBytes(text: string): number {
   } catch (error) {
     throw new InvalidArgumentError(`${BigMapError.from(error).hint}`);
   }
+}
+
+/** An option of a size; its help shows the default as it may be typed. */
+export function sizeOption(flags: string, description: string, defaultBytes: number): Option {
+  const shown = formatSizeBytes(defaultBytes).replace(" ", "");
+  return new Option(flags, description).argParser(sizeBytes).default(defaultBytes, shown);
+}
+
+/** An option of a duration, by default a whole number of seconds; its help shows the default as it may be typed. */
+export function durationOption(flags: string, description: string, defaultSeconds: number): Option {
+  return new Option(flags, description).argParser(durationMs).default(defaultSeconds * 1_000, `${defaultSeconds}s`);
 }
 
 const durationUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

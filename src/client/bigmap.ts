@@ -9,11 +9,12 @@ import { systemRandom, type Random } from "../base/random.js";
 import type { Token } from "../ring/token.js";
 import type { CanisterSplit, MapRing, Topology } from "../ring/topology.js";
 import { Budget } from "./budget.js";
+import { assertSignal, checkedTimeoutMs } from "./call-options.js";
 import { Coalescer } from "./coalescer.js";
 import { bytes, utf8, type Codec } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { connectGrpc } from "./grpc-connection.js";
-import { MapHandle, checkedTimeoutMs } from "./map-handle.js";
+import { MapHandle } from "./map-handle.js";
 import type { Terms } from "./pending-batch.js";
 
 export const defaultTimeoutMs = 30_000;
@@ -122,6 +123,7 @@ export class BigMap {
   watchRing(name: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<MapRing> {
     this.#assertOpen();
     assertMapName(name);
+    if (options.signal !== undefined) assertSignal(options.signal);
     return this.#connection.watchRing(name, options.signal ?? new AbortController().signal);
   }
 
@@ -145,7 +147,10 @@ export class BigMap {
     return this.#connection.splitCanister(canisterId, options.cut);
   }
 
-  /** Answers what is under way, then ends. Every later call fails with CLOSED. */
+  /**
+   * Answers what is under way, then ends; what has no connection to be sent on is UNAVAILABLE at once. Every later call fails with
+   * CLOSED.
+   */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
@@ -155,6 +160,7 @@ export class BigMap {
   }
 
   async #close(): Promise<void> {
+    this.#connection.stopWaiting?.();
     await Promise.all([...this.#coalescers.values()].map((coalescer) => coalescer.close()));
     await this.#connection.close();
   }

@@ -189,8 +189,7 @@ export class Coalescer implements BatchOwner {
   /** Accepts nothing more; resolves when everything accepted is answered. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#idle) return;
-    await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    if (!this.#idle) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
   retry(batch: PendingBatch, indexes: readonly number[], errors: readonly BigMapError[]): void {
@@ -338,12 +337,13 @@ export class Coalescer implements BatchOwner {
 
   #sweep(): void {
     const nowMs = this.#ports.clock.monotonicMs();
+    const outage = this.#ports.connection.outage?.();
     let nextMs = Infinity;
     for (const batch of [...this.#sent]) {
-      if (batch.deadlineMs <= nowMs) this.#withdraw(batch, tooLate(batch.terms));
+      if (batch.deadlineMs <= nowMs) this.#withdraw(batch, outage ?? tooLate(batch.terms));
       else if (!batch.done) nextMs = Math.min(nextMs, batch.deadlineMs);
     }
-    this.#lane.refuseWhere((held) => (held.deadlineMs <= nowMs ? (held.error ?? tooLate(held.terms)) : undefined));
+    this.#lane.refuseWhere((held) => (held.deadlineMs <= nowMs ? (held.error ?? outage ?? tooLate(held.terms)) : undefined));
     this.#deadlineTimer.setBy(Math.min(nextMs, this.#lane.deadlineMs));
     if (this.#closed) this.#tellIdle();
   }

@@ -1,3 +1,4 @@
+import type { BigMapError } from "../base/errors.js";
 import type { MapBackend } from "../base/map-backend.js";
 import type { ResultSink } from "../base/operation-batch.js";
 import type { RouterBackend } from "../ring/topology.js";
@@ -14,6 +15,10 @@ export interface Connection extends MapBackend, RouterBackend {
    * sent and may have been carried out. A connection that lacks this method counts as having sent all that was submitted.
    */
   withdraw?(sink: ResultSink): boolean;
+  /** Why nothing is sent now: there is no connection. Undefined, or absent: what is submitted is sent. */
+  outage?(): BigMapError | undefined;
+  /** The client is being closed: what finds no connection from now on, and what waits for one, is UNAVAILABLE at once, for good. */
+  stopWaiting?(): void;
   /** Answers what is under way, then frees what it holds. */
   close(): Promise<void>;
 }

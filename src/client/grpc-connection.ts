@@ -54,6 +54,14 @@ class GrpcConnection implements Connection {
     return this.#home.withdraw(sink);
   }
 
+  outage(): BigMapError | undefined {
+    return this.#home.outage();
+  }
+
+  stopWaiting(): void {
+    this.#home.stopWaiting();
+  }
+
   createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription> {
     return this.#unary(mapMethods.createMap, { map, settings });
   }
@@ -74,16 +82,20 @@ class GrpcConnection implements Connection {
     return this.#unary(mapMethods.stats, { map });
   }
 
-  scanPage(request: ScanPageRequest, signal?: AbortSignal): Promise<ScanPage> {
+  scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
     const { maxEntries, ...rest } = request;
     const message = { ...rest, limit: maxEntries, singlePage: true };
-    return this.#retrying(signal, async (channel, deadlineMs) => {
-      const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal };
-      let answer: ScanPage = { entries: [], cursor: undefined };
-      // The stream is read to its end: one that is cancelled instead counts, by the thousand, as an attack on the connection.
-      for await (const page of channel.serverStream(mapMethods.scan, message, options)) answer = page;
-      return answer;
-    });
+    return this.#retrying(
+      signal,
+      async (channel, deadlineMs) => {
+        const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal };
+        let answer: ScanPage = { entries: [], cursor: undefined };
+        // The stream is read to its end: one that is cancelled instead counts, by the thousand, as an attack on the connection.
+        for await (const page of channel.serverStream(mapMethods.scan, message, options)) answer = page;
+        return answer;
+      },
+      timeoutMs,
+    );
   }
 
   getRing(map: string): Promise<MapRing> {
@@ -118,8 +130,12 @@ class GrpcConnection implements Connection {
     return this.#retrying(undefined, (channel, deadlineMs) => channel.unary(method, request, { deadlineMs }));
   }
 
-  #retrying<T>(signal: AbortSignal | undefined, run: (channel: GrpcChannel, deadlineMs: number) => Promise<T>): Promise<T> {
-    const { clock, random, timeoutMs } = this.#options;
+  #retrying<T>(
+    signal: AbortSignal | undefined,
+    run: (channel: GrpcChannel, deadlineMs: number) => Promise<T>,
+    timeoutMs = this.#options.timeoutMs,
+  ): Promise<T> {
+    const { clock, random } = this.#options;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     const options = { clock, random, deadlineMs, maxAttempts: Infinity, baseDelayMs: 10, maxDelayMs: 1_000 };
     return retrying(signal === undefined ? options : { ...options, signal }, () =>

@@ -1,9 +1,9 @@
-import { setMaxListeners } from "node:events";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { MapStatistics } from "../base/map-backend.js";
 import { operationCondition, operationKind } from "../base/operation-batch.js";
 import type { OperationBatchBuilder } from "../base/operation-batch-builder.js";
+import { assertSignal, checkedTimeoutMs, type CallOptions } from "./call-options.js";
 import { encodeKey, encodePrefix, encodeValue, type Codec } from "./codec.js";
 import type { Coalescer } from "./coalescer.js";
 import type { Connection } from "./connection.js";
@@ -24,13 +24,6 @@ import {
 } from "./receiver.js";
 import { Scan, type ScanOptions } from "./scan.js";
 import type { Update, UpdateOutcome } from "./update.js";
-
-export interface CallOptions {
-  /** Instead of the client's timeout. */
-  readonly timeoutMs?: number;
-  /** Gives up: CANCELLED, or OUTCOME_UNKNOWN for an update that was sent already. */
-  readonly signal?: AbortSignal;
-}
 
 export interface PutOptions extends CallOptions {
   /** Only if the key has no entry. */
@@ -207,7 +200,8 @@ export class MapHandle<K = string, V = Uint8Array> {
     this.#coalescer.assertOpen();
     this.#coalescer.flush();
     const prefix = options.prefix === undefined ? undefined : encodePrefix(this.#key, options.prefix);
-    return new Scan(this.name, { key: this.#key, value: this.#value }, this.#connection, prefix, options);
+    const codecs = { key: this.#key, value: this.#value };
+    return new Scan(this.name, codecs, this.#connection, prefix, options, this.#terms.timeoutMs);
   }
 
   /** Deletes every entry that is there when the call arrives; atomic per canister. Resolves to how many there were. */
@@ -314,18 +308,6 @@ interface EncodedUpdate {
 function iterable<T>(name: string, values: Iterable<T>): Iterable<T> {
   if (typeof (values as Iterable<T> | null | undefined)?.[Symbol.iterator] === "function") return values;
   throw new BigMapError("INVALID_ARGUMENT", `The ${name} are not an array or another iterable`);
-}
-
-/** One signal may stand for any number of operations under way. Errors: INVALID_ARGUMENT. */
-function assertSignal(signal: AbortSignal): void {
-  if (!(signal instanceof AbortSignal)) throw new BigMapError("INVALID_ARGUMENT", "The signal is not an AbortSignal");
-  setMaxListeners(0, signal);
-}
-
-/** Errors: INVALID_ARGUMENT. */
-export function checkedTimeoutMs(timeoutMs: number): number {
-  if (typeof timeoutMs === "number" && timeoutMs > 0) return timeoutMs;
-  throw new BigMapError("INVALID_ARGUMENT", `A timeout is a number of milliseconds above 0, not ${JSON.stringify(timeoutMs)}`);
 }
 
 function conditionOf({ ifAbsent, ifVersion }: { readonly ifAbsent?: boolean; readonly ifVersion?: number }): number {

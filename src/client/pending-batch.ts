@@ -37,6 +37,8 @@ export interface BatchOwner {
 }
 
 const nobody = undefined as unknown as Receiver;
+/** In place of what would keep an answer's promise, and so its value, until the whole batch is answered. */
+const answeredAlready = (): void => undefined;
 
 export class PendingBatch implements ResultSink {
   readonly terms: Terms;
@@ -152,9 +154,13 @@ export class PendingBatch implements ResultSink {
         (failed ??= []).push(row);
         continue;
       }
+      const resolve = this.#resolves[index] as Resolve;
+      const reject = this.#rejects[index] as Reject;
       this.#receivers[index] = nobody;
+      this.#resolves[index] = answeredAlready;
+      this.#rejects[index] = answeredAlready;
       this.#open--;
-      receiver.accept(this.#resolves[index] as Resolve, this.#rejects[index] as Reject, this.#places[index] as number, part, row);
+      receiver.accept(resolve, reject, this.#places[index] as number, part, row);
     }
     if (count > 0 && failed?.length !== count) this.answered = true;
     if (failed !== undefined) this.#sortFailures(part, failed);

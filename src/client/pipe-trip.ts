@@ -56,6 +56,13 @@ export function lostResults(batch: OperationBatch, { indexes, mayHaveBegun, erro
   return results.build(indexes === undefined);
 }
 
+/** The whole batch fails with this error. */
+export function refusedResults(batch: OperationBatch, error: BigMapError): ResultBatch {
+  const results = new ResultBatchBuilder(batch.count);
+  for (let index = 0; index < batch.count; index++) results.addError(index, error);
+  return results.build(true);
+}
+
 /** How a connection that broke may name itself; none of them says anything about the operation. */
 const breakages: ReadonlySet<ErrorCode> = new Set(["CLOSED", "CANCELLED", "INTERNAL", "UNAVAILABLE"]);
 

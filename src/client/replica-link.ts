@@ -6,7 +6,7 @@ import type { Random } from "../base/random.js";
 import type { GrpcChannel } from "../rpc/grpc-channel.js";
 import { Backoff } from "./backoff.js";
 import { KeepAlive } from "./keep-alive.js";
-import { PipeTrip, lostResults } from "./pipe-trip.js";
+import { PipeTrip, lostResults, refusedResults } from "./pipe-trip.js";
 import type { PipeClient } from "../rpc/pipe-client.js";
 import { ReplicaSession } from "./replica-session.js";
 
@@ -43,6 +43,8 @@ export class ReplicaLink {
   readonly #keepAlive = new KeepAlive();
   #waiters: ((error: BigMapError | undefined) => void)[] = [];
   #turn = 0;
+  /** Whether batches wait for a connection. */
+  #waits = true;
   #state: LinkState = { kind: "connecting", lastError: undefined };
 
   /** `endpoints`: HOST:PORT, at least one. */
@@ -57,7 +59,8 @@ export class ReplicaLink {
   submit(batch: OperationBatch, sink: ResultSink): void {
     const state = this.#state;
     if (state.kind === "open") this.#send(state.session.pipe, batch, sink);
-    else if (state.kind === "connecting") this.#queue.set(sink, batch);
+    else if (state.kind === "connecting" && this.#waits) this.#queue.set(sink, batch);
+    else if (state.kind === "connecting") sink.deliver(refusedResults(batch, this.#gone()));
     else sink.deliver(lostResults(batch, { indexes: undefined, mayHaveBegun: false, error: closed() }));
   }
 
@@ -66,6 +69,19 @@ export class ReplicaLink {
     if (this.#queue.delete(sink)) return false;
     const sent = this.#trips.get(sink);
     return sent === undefined || sent.trip.withdrawFrom(sent.pipe);
+  }
+
+  /** UNAVAILABLE while there is no connection, with what went wrong last. */
+  outage(): BigMapError | undefined {
+    return this.#state.kind === "connecting" ? this.#unavailable() : undefined;
+  }
+
+  /** Batches that wait for a connection, and those that find none from now on, are refused. */
+  stopWaiting(): void {
+    this.#waits = false;
+    const waiting = [...this.#queue];
+    this.#queue.clear();
+    for (const [sink, batch] of waiting) sink.deliver(refusedResults(batch, this.#gone()));
   }
 
   /** Runs a call on the channel as soon as there is one. Errors: UNAVAILABLE, CANCELLED, CLOSED; those of the call. */
@@ -183,6 +199,12 @@ export class ReplicaLink {
     const cause = this.#state.kind === "connecting" ? this.#state.lastError : undefined;
     const why = cause === undefined ? "" : `: ${cause.message}`;
     return new BigMapError("UNAVAILABLE", `No replica answers at ${this.#endpoints.join(", ")}${why}`, { cause });
+  }
+
+  /** The client waits for no connection: trying again would be in vain. */
+  #gone(): BigMapError {
+    const { message, cause } = this.#unavailable();
+    return new BigMapError("UNAVAILABLE", `The client was closed meanwhile. ${message}`, { cause, retry: "permanent" });
   }
 
   #wake(error: BigMapError | undefined): void {

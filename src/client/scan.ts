@@ -2,6 +2,7 @@ import { emptyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { ScannedEntry } from "../base/map-backend.js";
+import { assertSignal, checkedTimeoutMs } from "./call-options.js";
 import { decode } from "./codec.js";
 import type { Connection } from "./connection.js";
 import type { MapCodecs } from "./map-handle.js";
@@ -15,6 +16,9 @@ export interface ScanOptions<K> {
   readonly cursor?: Uint8Array;
   /** Leaves the values out. */
   readonly keysOnly?: boolean;
+  /** For each page, instead of the client's timeout: between pages the scan has the time of its reader. */
+  readonly timeoutMs?: number;
+  /** Gives up: CANCELLED. */
   readonly signal?: AbortSignal;
 }
 
@@ -36,7 +40,8 @@ export interface ScannedPage<K, V> {
  *
  * To stop and resume later, even in another process, keep `cursor` and hand it to a new scan. It stands after the last
  * page that was read to its end: after a `break` in the middle of a page the entries of that page come again. With a
- * `limit`, or with `pages()`, nothing comes twice. Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANCELLED, CODEC_FAILED.
+ * `limit`, or with `pages()`, nothing comes twice. Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANCELLED, CODEC_FAILED; UNAVAILABLE or
+ * DEADLINE_EXCEEDED where a page did not come in time.
  */
 export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   readonly #map: string;
@@ -44,13 +49,21 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   readonly #connection: Connection;
   readonly #prefix: Uint8Array;
   readonly #keysOnly: boolean;
+  readonly #timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
   #left: number;
   #cursor: Uint8Array | undefined;
   #ended = false;
 
-  /** For MapHandle. */
-  constructor(map: string, codecs: MapCodecs<K, unknown>, connection: Connection, prefix: Uint8Array | undefined, options: ScanOptions<K>) {
+  /** For MapHandle. `timeoutMs`: where the options name none. */
+  constructor(
+    map: string,
+    codecs: MapCodecs<K, unknown>,
+    connection: Connection,
+    prefix: Uint8Array | undefined,
+    options: ScanOptions<K>,
+    timeoutMs: number,
+  ) {
     this.#map = map;
     this.#codecs = codecs;
     this.#connection = connection;
@@ -58,7 +71,9 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
     this.#left = checkedLimit(options.limit);
     this.#cursor = options.cursor;
     this.#keysOnly = options.keysOnly === true;
+    this.#timeoutMs = checkedTimeoutMs(options.timeoutMs ?? timeoutMs);
     this.#signal = options.signal;
+    if (options.signal !== undefined) assertSignal(options.signal);
   }
 
   /** Where to resume; undefined before the first page and after the last (see `ended`). */
@@ -103,7 +118,7 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
     const maxEntries = Math.min(this.#left, limits.scanPageMaxEntries);
     const request = { map: this.#map, prefix: this.#prefix, maxEntries, cursor: this.#cursor, keysOnly: this.#keysOnly };
     try {
-      const page = await this.#connection.scanPage(request, this.#signal);
+      const page = await this.#connection.scanPage(request, this.#signal, this.#timeoutMs);
       return { entries: page.entries.map((entry) => this.#decode(entry)), cursor: page.cursor };
     } catch (error) {
       this.#assertNotAborted();

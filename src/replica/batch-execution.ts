@@ -20,6 +20,8 @@ export class BatchExecution {
   #unanswered: number;
   #lastIndex = -1;
   #ascending = true;
+  /** Why no value is copied: the sink would throw it away. Looked at when a part is handed over. */
+  #refusal: BigMapError | undefined;
 
   constructor(
     readonly batch: OperationBatch,
@@ -35,8 +37,14 @@ export class BatchExecution {
 
   addValue(index: number, version: number, source: Uint8Array, start: number, end: number): void {
     const part = this.#part(index);
+    if (this.#refusal !== undefined) {
+      part.addError(index, this.#refusal);
+      return;
+    }
     part.addValue(index, version, source, start, end);
-    if (part.valueBytes >= limits.resultPartMaxBytes) this.flush();
+    if (part.valueBytes < limits.resultPartMaxBytes) return;
+    this.flush();
+    this.#refusal = this.sink.refusal?.();
   }
 
   addError(index: number, error: BigMapError): void {
@@ -53,6 +61,7 @@ export class BatchExecution {
     const complete = part.count === this.batch.count && this.#ascending;
     this.#lastIndex = -1;
     this.#ascending = true;
+    this.#refusal = undefined;
     this.sink.deliver(part.build(complete));
   }
 

@@ -6,15 +6,17 @@ import type { ScanRequest, ScanResponse } from "../proto/entry-codec.js";
 import { mapMethods } from "../proto/methods.js";
 import { PipeServer } from "../rpc/pipe-server.js";
 import { implementService, type CallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
+import { scanPlaces, type Places } from "./places.js";
 import { UnaryOperations } from "./unary-operations.js";
 
 /** bigmap.v1.MapService over whatever carries the maps out. */
 export function mapService(backend: MapBackend, ports: ServicePorts): Service {
   const pipes = new PipeServer({ target: backend, sessions: ports.sessions, clock: ports.clock });
+  const places = scanPlaces(ports.clock, limits.scanPagesServedMost);
   const handlers: ServiceHandlers<typeof mapMethods> = {
     ...mapHandlers(backend),
     ...entryHandlers(new UnaryOperations(backend)),
-    scan: (request, context) => scanPages(backend, request, context),
+    scan: (request, context) => scanPages(backend, places, request, context),
     pipe: (call) => pipes.accept(call),
   };
   return implementService(mapMethods, handlers, ports, () => pipes.drain());
@@ -49,17 +51,30 @@ function entryHandlers(operations: UnaryOperations): EntryHandlers {
   };
 }
 
-/** Page after page until the limit or the end. The last page of a scan that reached its limit still says where to resume. */
-async function* scanPages(backend: MapBackend, request: ScanRequest, context: CallContext): AsyncGenerator<ScanResponse, void, undefined> {
+/**
+ * Page after page until the limit or the end. The last page of a scan that reached its limit still says where to resume. Each page has a
+ * place from before it is read until the network has taken it.
+ */
+async function* scanPages(
+  backend: MapBackend,
+  places: Places,
+  request: ScanRequest,
+  context: CallContext,
+): AsyncGenerator<ScanResponse, void, undefined> {
   const { map, prefix, keysOnly } = request;
   if (prefix.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", "The prefix is longer than any key");
   let left = request.limit === 0 ? Infinity : request.limit;
   let cursor = request.cursor;
   do {
     const maxEntries = Math.min(left, limits.scanPageMaxEntries);
-    const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly }, context.signal);
-    yield keysOnly ? { cursor: page.cursor, entries: page.entries.map((entry) => ({ ...entry, value: emptyBytes })) } : page;
-    left -= page.entries.length;
-    cursor = page.cursor;
+    await places.take(context.signal);
+    try {
+      const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly }, context.signal);
+      left -= page.entries.length;
+      cursor = page.cursor;
+      yield keysOnly ? { cursor: page.cursor, entries: page.entries.map((entry) => ({ ...entry, value: emptyBytes })) } : page;
+    } finally {
+      places.give();
+    }
   } while (cursor !== undefined && left > 0 && !request.singlePage);
 }

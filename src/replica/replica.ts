@@ -23,6 +23,7 @@ import type { HostedCanister } from "./hosted-canister.js";
 import { mapNotFound } from "./map-maker.js";
 import { RouteTable, type MapRoutes } from "./map-routes.js";
 import { PendingKeys } from "./pending-keys.js";
+import { scanPlaces, type Places } from "./places.js";
 import { recoverStates, type RecoveredStates } from "./recovery.js";
 import { readScanPage, scanPlaceAfter, scanPlaceOf } from "./scanner.js";
 import { SplitExecutor } from "./split-executor.js";
@@ -51,6 +52,8 @@ export interface ReplicaParts {
   readonly diskIsFull: () => "no" | "puts" | "updates";
 }
 
+type PageOrOwner = ScanPage | { readonly ownerAddress: string };
+
 /**
  * Hosts data canisters on one storage engine: carries out operations, commits updates in groups, recovers at start, and
  * opens, splits, clears and closes canisters on command of the router. Holds no network.
@@ -68,6 +71,7 @@ export class Replica implements OperationTarget, CanisterHost {
   readonly #refiner: HistogramRefiner;
   readonly #checkpointer: Checkpointer;
   readonly #waitingRoom: WaitingRoom;
+  readonly #scanPlaces: Places;
   readonly #pressureListeners = new Set<(canisterId: CanisterId) => void>();
   readonly #endView: () => void;
   #isStopping = false;
@@ -129,6 +133,7 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#refiner = new HistogramRefiner({ engine, pipeline: this.#pipeline, logger: parts.logger, release, isHosted });
     this.#checkpointer = new Checkpointer(this.#pipeline, faults, firstDeltaNumber);
     this.#waitingRoom = new WaitingRoom(clock, routes, release, (execution, index) => this.#dispatcher.answered(execution, index));
+    this.#scanPlaces = scanPlaces(clock, limits.scanPagesReadMost);
     this.#endView = view.onChange(() => this.#followRecords());
   }
 
@@ -180,23 +185,11 @@ export class Replica implements OperationTarget, CanisterHost {
   }
 
   /**
-   * One page of the canister in which the cursor lies, or the address of the replica that has that canister.
-   * Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANISTER_STOPPED.
+   * One page of the canister in which the cursor lies, or the address of the replica that has that canister. So many are read at once,
+   * the others wait, `timeoutMs` at most. Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANISTER_STOPPED, OVERLOADED, DEADLINE_EXCEEDED.
    */
-  async scanPage(request: ScanPageRequest): Promise<ScanPage | { readonly ownerAddress: string }> {
-    const routes = this.routesOf(request.map);
-    const from = scanPlaceOf(request, routes);
-    const hosted = routes.canisters[from.place];
-    if (hosted === undefined) return { ownerAddress: this.#addressOf(routes.ring.entryAt(from.place).replicaId) };
-    if (!hosted.takesQueries)
-      throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
-    const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from, (place) => {
-      const next = scanPlaceAfter(place, routes);
-      return next !== undefined && routes.canisters[next.place]?.takesQueries === true ? next : undefined;
-    });
-    // The engine may show updates that are durable and not answered yet; a later get must not show less.
-    await this.#pipeline.settled();
-    return page;
+  scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<PageOrOwner> {
+    return this.#scanPlaces.during(() => this.#readPage(request), signal, timeoutMs);
   }
 
   canisterStatuses(): readonly CanisterStatus[] {
@@ -255,6 +248,22 @@ export class Replica implements OperationTarget, CanisterHost {
     await this.#pipeline.settled();
     await this.#coldReads.settled();
     if (this.failure === undefined) await this.#checkpointer.finish();
+  }
+
+  async #readPage(request: ScanPageRequest): Promise<PageOrOwner> {
+    const routes = this.routesOf(request.map);
+    const from = scanPlaceOf(request, routes);
+    const hosted = routes.canisters[from.place];
+    if (hosted === undefined) return { ownerAddress: this.#addressOf(routes.ring.entryAt(from.place).replicaId) };
+    if (!hosted.takesQueries)
+      throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
+    const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from, (place) => {
+      const next = scanPlaceAfter(place, routes);
+      return next !== undefined && routes.canisters[next.place]?.takesQueries === true ? next : undefined;
+    });
+    // The engine may show updates that are durable and not answered yet; a later get must not show less.
+    await this.#pipeline.settled();
+    return page;
   }
 
   /** What the last run left in delta rows becomes part of the canisters' rows. */

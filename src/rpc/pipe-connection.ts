@@ -8,6 +8,7 @@ import { resultStatus, type OperationTarget, type ResultBatch, type ResultSink }
 import { encodePipeClosing, encodePipeResponse, type PipeAnswer } from "../proto/pipe-response-codec.js";
 import { decodePipeRequest } from "../proto/pipe-request-codec.js";
 import { toGrpcStatus } from "./grpc-status.js";
+import { PipeIntake } from "./pipe-intake.js";
 import type { PipeCall } from "./service.js";
 
 export interface PipeConnectionPorts {
@@ -33,8 +34,14 @@ type Ending = { readonly kind: "half-closed" } | { readonly kind: "draining" } |
  */
 export class PipeConnection {
   readonly #onTurnEnd = (): void => this.#endTurn();
+  readonly #untakenBytes = (): number => this.#unsentBytes + this.#gatheredBytes;
+  readonly #refusal = (): BigMapError | undefined =>
+    this.#untakenBytes() < limits.pipeReplyMaxBytes
+      ? undefined
+      : new BigMapError("OVERLOADED", "Too many answers of this connection have not been taken");
   readonly #call: PipeCall;
   readonly #ports: PipeConnectionPorts;
+  readonly #intake: PipeIntake;
   #lastBatchId = 0;
   #unansweredOperations = 0;
   #unansweredBytes = 0;
@@ -53,6 +60,8 @@ export class PipeConnection {
   constructor(call: PipeCall, ports: PipeConnectionPorts) {
     this.#call = call;
     this.#ports = ports;
+    const { target, clock, sessionId } = ports;
+    this.#intake = new PipeIntake({ target, clock, sessionId, untakenBytes: this.#untakenBytes });
     call.on("data", (frame: Buffer) => this.#onFrame(frame));
     call.on("end", () => this.#beginEnd({ kind: "half-closed" }));
     call.on("drain", () => this.#onDrain());
@@ -84,12 +93,13 @@ export class PipeConnection {
     this.#unansweredOperations += batch.count;
     this.#unansweredBytes += frame.length;
     this.#throttle();
-    this.#ports.target.submit(batch, this.#ports.sessionId, this.#sinkOf(batchId, batch.count, frame.length));
+    this.#intake.submit(batch, this.#sinkOf(batchId, batch.count, frame.length));
   }
 
   #sinkOf(batchId: number, operations: number, frameBytes: number): ResultSink {
     let missing = operations;
     return {
+      refusal: this.#refusal,
       deliver: (results) => {
         missing -= results.count;
         assert(missing >= 0, "each operation is answered once");
@@ -102,9 +112,9 @@ export class PipeConnection {
     this.#unansweredOperations -= results.count;
     this.#unansweredBytes -= answeredFrameBytes;
     if (this.#ended || results.count === 0) return;
-    const full = this.#unsentBytes + this.#gatheredBytes >= limits.pipeReplyMaxBytes;
-    this.#gather({ batchId, results: full ? withoutValues(results) : results });
-    if (full) giveBytes(results.values);
+    const refusal = this.#refusal();
+    this.#gather({ batchId, results: refusal === undefined ? results : withoutValues(results, refusal) });
+    if (refusal !== undefined) giveBytes(results.values);
     this.#throttle();
     this.#endIfAnswered();
   }
@@ -152,6 +162,7 @@ export class PipeConnection {
       this.#unsentBytes -= frame.length;
       // grpc-js has put it into a buffer of its own.
       giveBytes(frame);
+      this.#intake.resume();
     });
   }
 
@@ -192,6 +203,7 @@ export class PipeConnection {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#intake.clear();
     this.#ports.onEnd();
   }
 }
@@ -201,12 +213,14 @@ function roughBytes({ values, count, errors }: ResultBatch): number {
   return values.length + count * 16 + errors.size * 512;
 }
 
-/** The results with OVERLOADED in place of every value: a client that does not take its answers must not fill our memory. */
-function withoutValues(results: ResultBatch): ResultBatch {
+/**
+ * The results with OVERLOADED in place of every value: a client that does not take its answers must not fill our memory. The intake
+ * lets it come to that only where values are much larger than those before.
+ */
+function withoutValues(results: ResultBatch, error: BigMapError): ResultBatch {
   const errors = new Map(results.errors);
   const statuses = results.statuses.slice();
   const versions = results.versions.slice();
-  const error = new BigMapError("OVERLOADED", "Too many answers of this connection have not been taken");
   for (let i = 0; i < results.count; i++) {
     if (statuses[i] !== resultStatus.foundValue) continue;
     statuses[i] = resultStatus.failed;

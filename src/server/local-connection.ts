@@ -48,9 +48,9 @@ export class LocalConnection implements Connection {
     return { entries, bytes, canisters: canisters.length, ringVersion: ring.version, settings };
   }
 
-  async scanPage(request: ScanPageRequest): Promise<ScanPage> {
-    const page = await this.replica.scanPage(request);
-    return "entries" in page ? page : this.links.scanPage(request, page.ownerAddress);
+  async scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
+    const page = await this.replica.scanPage(request, signal, timeoutMs);
+    return "entries" in page ? page : this.links.scanPage(request, page.ownerAddress, signal, timeoutMs);
   }
 
   getRing(map: string): Promise<MapRing> {

@@ -32,8 +32,8 @@ export class ReplicaLinks implements Forwarder {
   }
 
   /** Errors: UNAVAILABLE; those of the owner. */
-  async scanPage(request: ScanPageRequest, address: string): Promise<ScanPage> {
-    return (await this.#connection(address)).scanPage(request);
+  async scanPage(request: ScanPageRequest, address: string, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
+    return (await this.#connection(address)).scanPage(request, signal, timeoutMs);
   }
 
   async close(): Promise<void> {

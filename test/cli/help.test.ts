@@ -38,6 +38,19 @@ describe("help", () => {
     });
   }
 
+  for (const verb of verbs) {
+    test(`every default that the help of ${verb} shows may be typed`, async () => {
+      const { stdout } = await new CommandLine().run([verb, "--help"]);
+      const defaults = [...stdout.replace(/\s+/g, " ").matchAll(/(--[a-z-]+) <[^>]+>(?:(?! --)[^])*?\(default: ([^,)]+)/g)];
+      assert.ok(defaults.some(([, option]) => option === "--timeout"));
+      for (const [, option = "", shown = ""] of defaults) {
+        const typed = shown.replaceAll('"', "");
+        const { exitCode, stderr } = await new CommandLine().run([verb, option, typed, "--help"]);
+        assert.deepEqual([exitCode, stderr], [0, ""], `${option} ${typed}`);
+      }
+    });
+  }
+
   test("--version prints the version", async () => {
     const { exitCode, stdout } = await new CommandLine().run(["--version"]);
     assert.deepEqual([exitCode, stdout], [0, "1.2.3\n"]);

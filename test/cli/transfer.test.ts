@@ -178,6 +178,24 @@ describe("file formats", () => {
     );
   });
 
+  test("a key that is null is a bad row with its line, whatever its field is called; a value may be null", async () => {
+    for (const keyField of [undefined, "id"]) {
+      const name = keyField ?? "key";
+      const text = `{"${name}":"a","more":1}\n{"${name}":null,"more":2}\n{"more":3,"${name}":null}\n`;
+      const rows = await readBack("ndjson", text, 9, { ...plain, keyField });
+      assert.deepEqual(
+        rows.map(({ lineNumber, error }) => [lineNumber, error?.code]),
+        [
+          [1, undefined],
+          [2, "INVALID_ARGUMENT"],
+          [3, "INVALID_ARGUMENT"],
+        ],
+      );
+    }
+    const nulls = await readBack("ndjson", '{"id":"a","v":null}\n', 9, { ...plain, keyField: "id", valueField: "v" });
+    assert.deepEqual(texts(nulls), [["a", "null"]]);
+  });
+
   test("base64 that is none, and an unknown encoding, are bad rows", async () => {
     const rows = await readBack("csv", "key,value,encoding\n???,AA==,base64\nAA==,AA==,rot13\n", 99);
     assert.deepEqual(texts(rows), ["INVALID_ARGUMENT", "INVALID_ARGUMENT"]);
@@ -321,6 +339,7 @@ describe("import and export", () => {
     assert.equal(exitCode, 1);
     assert.match(stderr, /Line 2 passed over[^]*2 entries imported.*1 bad row passed over/);
     assert.equal((await line.run(["scan", "m", "--keys-only"])).stdout, "a\nc\n");
+    assert.match((await line.run(["import", "--help"])).stdout.replace(/\s+/g, " "), /With --skip-bad and bad rows [^.]* exits with 1;/);
   });
 
   test("a file that is not there, or a folder, is a usage error", async () => {

@@ -1,6 +1,9 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { limits } from "../../src/base/limits.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { utf8 } from "../../src/client/codec.js";
 import { openFixture, outcomesOf } from "./fixture.js";
 import { turn } from "./held-connection.js";
@@ -16,6 +19,24 @@ describe("coalescing", () => {
     assert.deepEqual(connection.textOf(0), ["put a", "get a", "delete b", "has c", "get d"]);
     connection.answer(0);
     assert.deepEqual(await outcomesOf([...calls, late]), [1, "1", false, false, undefined]);
+  });
+
+  test("a value that a caller has let go is free before the rest of its batch is answered", async () => {
+    const { connection, bigmap } = openFixture();
+    const map = bigmap.map("m");
+    const answered = map.get("a").then((value) => new WeakRef(value ?? assert.fail()));
+    const open = map.get("b");
+    await turn();
+    const part = new ResultBatchBuilder();
+    part.addValue(0, 1, Buffer.from("value"), 0, 5);
+    connection.batches[0]?.sink.deliver(part.build(false));
+    const value = await answered;
+    await turn();
+    setFlagsFromString("--expose-gc");
+    (runInNewContext("gc") as () => void)();
+    assert.equal(value.deref(), undefined);
+    connection.fail(0, "MAP_NOT_FOUND", [1]);
+    assert.deepEqual(await outcomesOf([open]), ["MAP_NOT_FOUND"]);
   });
 
   test("what is asked in the next turn is the next batch, whether the first is answered or not", async () => {

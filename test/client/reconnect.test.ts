@@ -5,9 +5,11 @@ import { once } from "node:events";
 import { BigMap } from "../../src/client/bigmap.js";
 import { utf8 } from "../../src/client/codec.js";
 import type { GrpcServer } from "../../src/rpc/grpc-server.js";
+import type { ScanPage } from "../../src/base/map-backend.js";
 import type { OperationBatch, ResultSink } from "../../src/base/operation-batch.js";
 import { MemoryConnection } from "../map-api/memory-connection.js";
 import { outcomesOf } from "./fixture.js";
+import { turn } from "./held-connection.js";
 import { serve } from "./memory-server.js";
 
 /** Carries out everything, but keeps the answers to itself until told. */
@@ -22,6 +24,13 @@ class SilentBackend extends MemoryConnection {
 
   hears(): Promise<void> {
     return new Promise((resolve) => (this.#heard = resolve));
+  }
+}
+
+/** A page of a scan never comes. */
+class EndlessScans extends MemoryConnection {
+  override scanPage(): Promise<ScanPage> {
+    return new Promise(() => undefined);
   }
 }
 
@@ -77,13 +86,13 @@ describe("a client whose server goes and comes", () => {
     assert.deepEqual([value, entries], ["2", 1]);
   });
 
-  test("fails what is asked while there is no server when its deadline passes, as never sent", async () => {
+  test("fails what is asked while there is no server when its deadline passes, as UNAVAILABLE and never sent", async () => {
     const map = bigmap.map("late", { value: utf8 });
     await map.put("k", "1");
     await server.stop(100);
     const outcomes = await outcomesOf([map.put("k", "2", { timeoutMs: 30 }), map.get("k", { timeoutMs: 30 })]);
     server = await serve(backend, server.port);
-    assert.deepEqual(outcomes, ["DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"]);
+    assert.deepEqual(outcomes, ["UNAVAILABLE", "UNAVAILABLE"]);
     assert.equal(await map.get("k"), "1");
   });
 
@@ -126,6 +135,49 @@ describe("a client whose server goes and comes", () => {
     assert.equal(second.done === true ? 0 : second.value.ring.size, 5);
     stop.abort();
     assert.equal((await rings.next()).done, true);
+  });
+});
+
+describe("closing a client whose server is gone", () => {
+  test("ends what waits for a connection at once, and does not wait for its timeout", async () => {
+    const server = await serve(new MemoryConnection());
+    const bigmap = await BigMap.connect({ endpoints: [server.address], timeoutMs: 3_600_000 });
+    const map = bigmap.map("m", { value: utf8 });
+    await map.put("k", "1");
+    await server.stop(1);
+    const calls = outcomesOf([map.get("k"), map.put("k", "2")]);
+    await turn();
+    const late = outcomesOf([map.get("k"), map.put("k", "3")]);
+    await bigmap.close();
+    assert.deepEqual(await calls, ["UNAVAILABLE", "UNAVAILABLE"]);
+    assert.deepEqual(await late, ["UNAVAILABLE", "UNAVAILABLE"]);
+  });
+
+  test("ends what the server took along with it: a query is UNAVAILABLE, an update's outcome unknown", async () => {
+    const backend = new SilentBackend();
+    const server = await serve(backend);
+    const bigmap = await BigMap.connect({ endpoints: [server.address], timeoutMs: 3_600_000 });
+    const map = bigmap.map("m", { value: utf8 });
+    await map.put("k", "1");
+    backend.silent = true;
+    const heard = backend.hears();
+    const calls = outcomesOf([map.get("k"), map.put("other", "2")]);
+    await heard;
+    const closing = bigmap.close();
+    await server.stop(1);
+    await closing;
+    assert.deepEqual(await calls, ["UNAVAILABLE", "OUTCOME_UNKNOWN"]);
+  });
+});
+
+describe("a scan", () => {
+  test("has a timeout of its own for each page", async () => {
+    const server = await serve(new EndlessScans());
+    const bigmap = await BigMap.connect({ endpoints: [server.address] });
+    const pages = bigmap.map("m").scan({ timeoutMs: 30 }).pages();
+    assert.deepEqual(await outcomesOf([pages.next()]), ["DEADLINE_EXCEEDED"]);
+    await bigmap.close();
+    await server.stop(100);
   });
 });
 

@@ -1,7 +1,8 @@
 import { sleep, systemClock } from "../../src/base/clock.js";
 import { BigMapError } from "../../src/base/errors.js";
 import { seededRandom, type Random } from "../../src/base/random.js";
-import type { CallOptions, MapHandle } from "../../src/client/map-handle.js";
+import type { CallOptions } from "../../src/client/call-options.js";
+import type { MapHandle } from "../../src/client/map-handle.js";
 import type { History, Invocation, Operation, Outcome } from "../check/history.js";
 import { idOfValue, valueOfId } from "./labelled-value.js";
 

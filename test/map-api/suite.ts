@@ -200,6 +200,7 @@ function limitTests({ bigmap, freshName }: SuitePorts): void {
     for (const ifVersion of [-1, 0.5, NaN, 2 ** 53]) await assert.rejects(map.delete("k", { ifVersion }), failsWith("INVALID_ARGUMENT"));
     for (const timeoutMs of [0, -1, NaN]) await assert.rejects(map.get("k", { timeoutMs }), failsWith("INVALID_ARGUMENT"));
     assert.throws(() => map.scan({ limit: -1 }), failsWith("INVALID_ARGUMENT"));
+    for (const timeoutMs of [0, -1, NaN]) assert.throws(() => map.scan({ timeoutMs }), failsWith("INVALID_ARGUMENT"));
   });
 
   test("a signal that is aborted already is CANCELLED and nothing is done", async () => {
@@ -218,6 +219,20 @@ function limitTests({ bigmap, freshName }: SuitePorts): void {
     await map.put("k", text("x"), { timeoutMs: 20_000, signal });
     assert.deepEqual(await map.get("k", { timeoutMs: 20_000 }), text("x"));
     assert.deepEqual(codesOf(await map.putMany([["l", text("y")]], { signal })), ["ok"]);
+    assert.equal((await collect(map.scan({ timeoutMs: 20_000, signal }))).length, 2);
+  });
+
+  test("one signal may stand for many scans at once, without a warning", async () => {
+    const map = bigmap().map(freshName());
+    await map.put("k", text("x"));
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const { signal } = new AbortController();
+    const scans = await Promise.all(Array.from({ length: 40 }, () => collect(map.scan({ signal }))));
+    process.off("warning", onWarning);
+    assert.ok(scans.every((entries) => entries.length === 1));
+    assert.deepEqual(warnings, []);
   });
 }
 

@@ -15,6 +15,8 @@ export const fakeSettings: MapSettings = { canisterCapBytes: 65_536, initialCani
 /** Maps without storage: enough to see what a service makes of each call. */
 export class FakeBackend extends FakeTarget implements MapBackend {
   readonly scanRequests: ScanPageRequest[] = [];
+  #scansHeld: Promise<void> | undefined;
+  #onScan: (() => void) | undefined;
 
   async createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription> {
     if (map === "taken") throw new BigMapError("MAP_EXISTS", "There is a map of that name");
@@ -40,9 +42,23 @@ export class FakeBackend extends FakeTarget implements MapBackend {
   /** Three pages of two entries; the cursor is the page's number. */
   async scanPage(request: ScanPageRequest): Promise<ScanPage> {
     this.scanRequests.push(request);
+    this.#onScan?.();
+    await this.#scansHeld;
     const page = request.cursor?.[0] ?? 0;
     const names = [2 * page, 2 * page + 1].slice(0, request.maxEntries);
     const entries = names.map((name) => ({ key: Buffer.from(`k${name}`), value: Buffer.from(`v${name}`), version: name + 1 }));
     return { entries, cursor: page < 2 ? Uint8Array.of(page + 1) : undefined };
+  }
+
+  /** Scans wait until the function is called that this returns. */
+  holdScans(): () => void {
+    let go = (): void => undefined;
+    this.#scansHeld = new Promise((resolve) => (go = resolve));
+    return go;
+  }
+
+  /** Resolves when so many pages were asked for in all. */
+  async scansArrived(count: number): Promise<void> {
+    while (this.scanRequests.length < count) await new Promise<void>((resolve) => (this.#onScan = resolve));
   }
 }

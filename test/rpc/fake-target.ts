@@ -12,6 +12,7 @@ import {
 } from "../../src/base/operation-batch.js";
 import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import type { SessionId } from "../../src/base/ids.js";
+import { limits } from "../../src/base/limits.js";
 
 export interface Submission {
   readonly batch: OperationBatch;
@@ -39,11 +40,19 @@ export class FakeTarget implements OperationTarget {
     while (this.submissions.length < count) await new Promise<void>((resolve) => this.#arrivals.push(resolve));
   }
 
-  /** Answers the operations of these places, or all of them. */
+  /** Answers the operations of these places, or all of them, in parts where the values are many bytes. */
   answer({ batch, sink }: Submission, indexes?: readonly number[]): void {
-    const builder = new ResultBatchBuilder();
-    for (const index of indexes ?? Array.from({ length: batch.count }, (_, i) => i)) this.#carryOut(batch, index, builder);
-    sink.deliver({ ...builder.build(indexes === undefined), errors: noErrors });
+    let builder = new ResultBatchBuilder();
+    let isOne = indexes === undefined;
+    for (const index of indexes ?? Array.from({ length: batch.count }, (_, i) => i)) {
+      this.#carryOut(batch, index, builder);
+      if (builder.valueBytes < limits.resultPartMaxBytes) continue;
+      isOne &&= builder.count === batch.count;
+      sink.deliver({ ...builder.build(isOne), errors: noErrors });
+      builder = new ResultBatchBuilder();
+      isOne = false;
+    }
+    if (builder.count > 0) sink.deliver({ ...builder.build(isOne), errors: noErrors });
   }
 
   #carryOut(batch: OperationBatch, index: number, builder: ResultBatchBuilder): void {

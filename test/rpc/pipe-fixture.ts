@@ -89,6 +89,13 @@ export function gets(keys: readonly string[], deadlineMs = Infinity): OperationB
   return builder.build("map", { deadlineMs });
 }
 
+/** Whether there are entries of these keys. */
+export function asks(keys: readonly string[]): OperationBatch {
+  const builder = new OperationBatchBuilder();
+  for (const key of keys) builder.add(operationKind.has, key, undefined, 0);
+  return builder.build("map");
+}
+
 /** The values of a result, as text. */
 export function valuesOf(results: ResultBatch | undefined): readonly string[] {
   if (results === undefined) return [];

@@ -10,7 +10,7 @@ import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { decodePipeResponse } from "../../src/proto/pipe-response-codec.js";
 import { failureOf } from "../../src/rpc/grpc-channel.js";
 import type { PipeState } from "../../src/rpc/pipe-client.js";
-import { gets, PipeFixture, puts, RecordingSink, valuesOf } from "./pipe-fixture.js";
+import { asks, gets, PipeFixture, puts, RecordingSink, valuesOf } from "./pipe-fixture.js";
 
 describe("a pipe", () => {
   test("carries batches in order and answers each", async (context) => {
@@ -227,7 +227,7 @@ describe("a pipe", () => {
     const needed = Math.ceil(limits.pipeMaxOperations / keys.length);
     const pipe = fixture.openPipe({ windowMaxOperations: Infinity, windowMaxBytes: Infinity });
     const sinks = Array.from({ length: 3 * needed }, () => new RecordingSink(keys.length));
-    for (const sink of sinks) pipe.submit(gets(keys), sink);
+    for (const sink of sinks) pipe.submit(asks(keys), sink);
     await fixture.target.arrived(needed);
     // Another pipe's round trip shows that the server has had time to read on, and did not.
     fixture.target.holding = false;
@@ -244,14 +244,18 @@ describe("a pipe", () => {
   test("whose client takes no answers gets OVERLOADED in place of values, and the server's memory stays bounded", async (context) => {
     const fixture = await PipeFixture.start(context);
     const filling = fixture.openPipe();
-    const filled = new RecordingSink(1);
-    filling.submit(puts({ large: Buffer.alloc(limits.valueMaxBytes) }), filled);
+    const filled = new RecordingSink(2);
+    filling.submit(puts({ small: "1", large: Buffer.alloc(limits.valueMaxBytes) }), filled);
     await filled.done;
-    fixture.target.holding = true;
     const stream = fixture.channel.openPipe(mapMethods.pipe);
-    stream.write(encodePipeRequest(gets(Array.from({ length: 200 }, () => "large")), 1, 0));
-    await fixture.target.arrived(2);
-    const submission = fixture.target.submissions[1];
+    // From now on small values are expected.
+    stream.write(encodePipeRequest(gets(["small"]), 1, 0));
+    await once(stream, "data");
+    stream.pause();
+    fixture.target.holding = true;
+    stream.write(encodePipeRequest(gets(Array.from({ length: 200 }, () => "large")), 2, 0));
+    await fixture.target.arrived(3);
+    const submission = fixture.target.submissions[2];
     assert.ok(submission !== undefined);
     for (let i = 0; i < 200; i++) fixture.target.answer(submission, [i]);
     let [values, refused] = [0, 0];
@@ -263,6 +267,7 @@ describe("a pipe", () => {
         }
         if (values + refused === 200) resolve();
       });
+      stream.resume();
     });
     assert.ok(values <= limits.pipeReplyMaxBytes / limits.valueMaxBytes + 1, `${values} values were kept`);
     assert.ok(values >= 32);

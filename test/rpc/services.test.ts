@@ -139,6 +139,27 @@ describe("the services, for a client that is not ours", () => {
     assert.deepEqual([...(pages.at(-1)?.cursor ?? [])], [2]);
   });
 
+  test("have few pages of scans in service at once; one that is cancelled makes room", async () => {
+    const go = backend.holdScans();
+    const before = backend.scanRequests.length;
+    const stops = Array.from({ length: limits.scanPagesServedMost }, () => new AbortController());
+    const drained = async (signal?: AbortSignal): Promise<number> => {
+      let pages = 0;
+      for await (const page of maps.scan({ map: "m" }, signal === undefined ? {} : { signal })) pages += page.entries.length > 0 ? 1 : 0;
+      return pages;
+    };
+    const cancelled = stops.map(({ signal }) => drained(signal).catch(() => "cancelled"));
+    await backend.scansArrived(before + limits.scanPagesServedMost);
+    const others = Array.from({ length: 100 }, () => drained());
+    // Another call's round trip shows that the others have come, and wait.
+    await maps.stats({ map: "m" });
+    assert.equal(backend.scanRequests.length, before + limits.scanPagesServedMost);
+    for (const stop of stops) stop.abort();
+    assert.deepEqual(new Set(await Promise.all(cancelled)), new Set(["cancelled"]));
+    go();
+    assert.deepEqual(new Set(await Promise.all(others)), new Set([3]));
+  });
+
   test("describe rings and splits", async () => {
     const { ring } = await rings.getRing({ map: "users" });
     assert.deepEqual([ring?.version, ring?.starts, ring?.canisterIds, ring?.replicas[0]?.address], [3n, [0n], [5n], "127.0.0.1:1"]);

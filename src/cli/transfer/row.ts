@@ -32,7 +32,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export function entryOfRow(row: Row, rowText: string, mapping: RowMapping): Entry {
   const explicit = mapping.keyField !== undefined || mapping.valueField !== undefined || mapping.wholeRow;
   if (!explicit && isEntryRow(row)) return exportedEntry(row);
-  const key = fieldText(row, mapping.keyField ?? entryFields.key);
+  const key = keyText(row, mapping.keyField ?? entryFields.key);
   const value = mapping.valueField === undefined ? rowText : fieldText(row, mapping.valueField);
   return { key: Buffer.from(key), value: Buffer.from(value) };
 }
@@ -55,19 +55,26 @@ function isEntryRow(row: Row): boolean {
 
 function exportedEntry(row: Row): Entry {
   const encoding = row[entryFields.encoding] ?? "";
-  const key = fieldText(row, entryFields.key);
+  const key = keyText(row, entryFields.key);
   const value = fieldText(row, entryFields.value);
   if (encoding === "") return { key: Buffer.from(key), value: Buffer.from(value) };
   if (encoding !== "base64") throw new BigMapError("INVALID_ARGUMENT", `The encoding ${JSON.stringify(encoding)} is not known`);
   return { key: decodeBytes(key, "base64"), value: decodeBytes(value, "base64") };
 }
 
+/** As `fieldText`; but null is what programs write for a key that they do not know, not a key. */
+function keyText(row: Row, field: string): string {
+  if (!Object.hasOwn(row, field) || row[field] !== null) return fieldText(row, field);
+  throw new BigMapError("INVALID_ARGUMENT", `The key is null: field "${field}"`, {
+    hint: "Name the field of the key with --key, or pass over such rows with --skip-bad.",
+  });
+}
+
 /** Text is taken as it is, everything else as JSON. */
 function fieldText(row: Row, field: string): string {
   const value = Object.hasOwn(row, field) ? row[field] : undefined;
   if (typeof value === "string") return value;
-  if (value !== undefined && value !== null) return JSON.stringify(value);
-  if (value === null && field !== entryFields.key) return "null";
+  if (value !== undefined) return JSON.stringify(value);
   throw new BigMapError("INVALID_ARGUMENT", `The row has no field "${field}"`, {
     hint: "Name the field of the key with --key, and that of the value with --value.",
   });

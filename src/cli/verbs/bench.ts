@@ -7,7 +7,7 @@ import type { RoadName } from "../bench/road.js";
 import type { BenchSettings } from "../bench/settings.js";
 import { distributions, type Distribution } from "../bench/zipfian.js";
 import { exitCodes } from "../exit-codes.js";
-import { durationMs, oneOf, sizeBytes, wholeNumber } from "../quantities.js";
+import { durationOption, oneOf, sizeBytes, wholeNumber } from "../quantities.js";
 import type { VerbContext } from "../verb-context.js";
 
 interface BenchOptions {
@@ -39,8 +39,8 @@ export function benchVerb(context: VerbContext): Command {
     .option("--map <name>", "map to use; its entries named user... are overwritten", "bench")
     .option("--records <n>", "entries that the operations choose from", wholeNumber(1), 100_000)
     .option("--no-load", "the records are there already, from an earlier run with the same --value-bytes")
-    .option("--duration <time>", "how long to measure, in all", durationMs, 10_000)
-    .option("--warmup <time>", "how long to run before measuring", durationMs, 2_000)
+    .addOption(durationOption("--duration <time>", "how long to measure, in all", 10))
+    .addOption(durationOption("--warmup <time>", "how long to run before measuring", 2))
     .option("--callers <n>", "operations in flight", wholeNumber(1), 256)
     .option("--value-bytes <n>", "size of a value, at most 1MiB", valueSize, 100)
     .addOption(

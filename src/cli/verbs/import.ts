@@ -40,11 +40,14 @@ export function importVerb(context: VerbContext): Command {
     .option("--key <field>", 'field with the key (default: "key")')
     .addOption(new Option("--value <field>", "field with the value, instead of the whole row").conflicts("wholeRow"))
     .option("--whole-row", "the value is the whole row, even where the row looks like one of an export")
-    .option("--skip-bad", "count rows that are no entries and go on, instead of stopping at the first")
+    .option("--skip-bad", "count rows that are no entries and go on, instead of stopping at the first; exits with 1 where there were any")
     .option("--quiet", "no progress and no summary on stderr")
     .addHelpText(
       "after",
       `
+Exits with 0 where every row was loaded. With --skip-bad and bad rows it loads the others, names each bad row with its line, and exits
+with 1; without, the first bad row ends the import.
+
 Examples:
   bigmap import users users.ndjson --key id
   bigmap import cities cities.csv --key name --value population

@@ -5,7 +5,7 @@ import { limits } from "../../base/limits.js";
 import type { ServerConfig } from "../../server/config.js";
 import type { RunningServer } from "../../server/server.js";
 import { letHeapGrow } from "../heap-growth.js";
-import { endpoint, oneOf, sizeBytes } from "../quantities.js";
+import { endpoint, oneOf, sizeOption } from "../quantities.js";
 import type { VerbContext } from "../verb-context.js";
 
 interface StartOptions {
@@ -27,13 +27,10 @@ export function startVerb(context: VerbContext): Command {
     )
     .option("--data <dir>", "folder for the data; made if it is not there", "bigmap-data")
     .option("--listen <host:port>", "where to serve gRPC; port 0 takes a free one", endpoint, "127.0.0.1:7400")
-    .option(
-      "--canister-cap <size>",
-      "no data canister of a new map ever holds more (64KiB to 4GiB)",
-      sizeBytes,
-      limits.canisterCapDefaultBytes,
+    .addOption(
+      sizeOption("--canister-cap <size>", "no data canister of a new map ever holds more (64KiB to 4GiB)", limits.canisterCapDefaultBytes),
     )
-    .option("--memory <size>", "main memory for entries; at least 16MiB", sizeBytes, limits.memoryDefaultBytes)
+    .addOption(sizeOption("--memory <size>", "main memory for entries; at least 16MiB", limits.memoryDefaultBytes))
     .addOption(
       new Option(
         "--durability <level>",

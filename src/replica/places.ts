@@ -1,0 +1,104 @@
+import type { Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+
+/** setTimeout takes 31 bits. */
+const longestTimerMs = 2 ** 31 - 1;
+
+interface Waiting {
+  readonly enter: () => void;
+}
+
+export interface PlacesOptions {
+  readonly clock: Clock;
+  /** What is in service, for the message of an error: "pages of scans". */
+  readonly what: string;
+  readonly placesMost: number;
+  readonly waitingMost: number;
+}
+
+/** For the pages of scans: one takes megabytes while it is read and until it is sent. */
+export function scanPlaces(clock: Clock, placesMost: number): Places {
+  return new Places({ clock, what: "pages of scans", placesMost, waitingMost: limits.scanPagesWaitingMost });
+}
+
+/** So many at once may be in service; the others wait, in the order in which they came. */
+export class Places {
+  readonly #options: PlacesOptions;
+  readonly #waiting = new Set<Waiting>();
+  #taken = 0;
+
+  constructor(options: PlacesOptions) {
+    this.#options = options;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Resolves with a place, which must be given back. Errors: OVERLOADED where too many wait already; DEADLINE_EXCEEDED; the signal's
+   * reason, as soon as it is aborted.
+   */
+  async take(signal?: AbortSignal, timeoutMs = Infinity): Promise<void> {
+    const { what, placesMost, waitingMost } = this.#options;
+    signal?.throwIfAborted();
+    if (this.#taken < placesMost) {
+      this.#taken++;
+      return;
+    }
+    if (this.#waiting.size >= waitingMost) {
+      throw new BigMapError("OVERLOADED", `${placesMost} ${what} are in service, and ${waitingMost} wait already`);
+    }
+    await this.#turn(signal, timeoutMs);
+  }
+
+  /** Runs with a place. Errors: those of `take` and of `run`. */
+  async during<T>(run: () => Promise<T>, signal?: AbortSignal, timeoutMs?: number): Promise<T> {
+    await this.take(signal, timeoutMs);
+    try {
+      return await run();
+    } finally {
+      this.give();
+    }
+  }
+
+  /** The place goes to the one that has waited longest. */
+  give(): void {
+    const [first] = this.#waiting;
+    if (first === undefined) this.#taken--;
+    else first.enter();
+  }
+
+  #turn(signal: AbortSignal | undefined, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { clock, what } = this.#options;
+      const settle = (): void => {
+        this.#waiting.delete(waiting);
+        cancelTimer();
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const waiting = {
+        enter: (): void => {
+          settle();
+          resolve();
+        },
+      };
+      const onAbort = (): void => {
+        settle();
+        reject(signal?.reason as Error);
+      };
+      const onDue = (): void => {
+        settle();
+        reject(new BigMapError("DEADLINE_EXCEEDED", `Other ${what} were in service for ${timeoutMs} ms`));
+      };
+      const cancelTimer = timeoutMs <= longestTimerMs ? clock.setTimer(timeoutMs, onDue) : (): void => undefined;
+      this.#waiting.add(waiting);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+}
