@@ -4,6 +4,7 @@ import { DeltaRowWriter } from "../canister/accounting-rows.js";
 import { resultStatus } from "../base/operation-batch.js";
 import { deltaKey, entryHeaderBytes, entryKeyPrefixBytes, writeEntryHeader, writeEntryKeyPrefix } from "../storage/key-layout.js";
 import type { WriteBatch } from "../storage/write-batch.js";
+import type { AbsenceFilter } from "./absence-filter.js";
 import type { BatchExecution } from "./batch-execution.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { PendingKey } from "./pending-keys.js";
@@ -30,12 +31,14 @@ export class Commit {
   constructor(
     readonly number: number,
     readonly rows: WriteBatch,
+    private readonly absence: AbsenceFilter,
   ) {}
 
   get hasRows(): boolean {
     return this.rows.count > 0;
   }
 
+  /** The only place where the row of an entry is made; from here on the absence filter has its key. */
   addPut(hosted: HostedCanister, key: PendingKey, version: number, values: Uint8Array, valueStart: number, valueEnd: number): void {
     const keyBytes = key.keyEnd - key.keyStart;
     const buffer = this.rows.reservePut(entryKeyPrefixBytes + keyBytes, entryHeaderBytes + valueEnd - valueStart);
@@ -46,6 +49,7 @@ export class Commit {
     offset += keyBytes;
     writeEntryHeader(buffer, offset, version, valueEnd - valueStart);
     copyBytes(values, valueStart, valueEnd, buffer, offset + entryHeaderBytes);
+    if (key.isNew) this.absence.add(key.mapId, key.signedHigh, key.signedLow);
     this.#touch(hosted);
   }
 

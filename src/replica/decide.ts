@@ -62,7 +62,10 @@ function decide(execution: BatchExecution, index: number, hosted: HostedCanister
     const end = batch.valueOffsets[index + 1] as number;
     const entryBytes = key.keyEnd - key.keyStart + end - start + limits.entryOverheadBytes;
     const version = hosted.canister.decidePut(key.tokenHigh, condition, ifVersion, key.version, key.entryBytes, entryBytes);
-    if (version > 0) key.setValue(version, entryBytes, batch.values, start, end);
+    if (version > 0) {
+      if (key.version === 0) key.isNew = true;
+      key.setValue(version, entryBytes, batch.values, start, end);
+    }
     return version;
   }
   if (kind === operationKind.delete) {

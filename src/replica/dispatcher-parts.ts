@@ -1,4 +1,5 @@
 import type { BigMapError } from "../base/errors.js";
+import type { AbsenceFilter } from "./absence-filter.js";
 import type { Admission } from "./admission.js";
 import type { BatchExecution } from "./batch-execution.js";
 import type { ColdReads } from "./cold-reads.js";
@@ -16,6 +17,7 @@ export interface Forwarder {
 export interface DispatcherParts {
   readonly routes: RouteTable;
   readonly cache: EntryCache;
+  readonly absence: AbsenceFilter;
   readonly coldReads: ColdReads;
   readonly pendingKeys: PendingKeys;
   readonly pipeline: UpdatePipeline;

@@ -110,17 +110,17 @@ export class Dispatcher implements OperationTarget {
     }
     if (this.#followsUpdate(execution, index, hosted, high, low)) return;
     const { batch } = execution;
-    const { cache } = this.#parts;
+    const { cache, absence } = this.#parts;
     const start = batch.keyOffsets[index] as number;
     const end = batch.keyOffsets[index + 1] as number;
     const wantsValue = kindOf(batch.operations[index] as number) === operationKind.get;
     const isKnown = wantsValue
       ? cache.find(hosted.cacheSpace, high, low, batch.keys, start, end)
       : cache.findSize(hosted.cacheSpace, high, low, batch.keys, start, end);
-    if (!isKnown) {
+    if (!isKnown && !absence.isAbsent(hosted.canister.mapId, high, low)) {
       this.#parts.coldReads.add(execution, index, hosted, high, low);
       this.#scheduleTurn();
-    } else if (cache.foundAbsent) {
+    } else if (!isKnown || cache.foundAbsent) {
       execution.add(index, resultStatus.notFound, 0);
     } else if (wantsValue) {
       execution.addValue(index, cache.foundVersion, cache.foundBytes, cache.foundValueStart, cache.foundValueEnd);
@@ -137,14 +137,8 @@ export class Dispatcher implements OperationTarget {
     }
     if (this.#parts.pendingKeys.isEmpty) return false;
     const { keys, keyOffsets } = execution.batch;
-    const key = this.#parts.pendingKeys.find(
-      hosted.canister.mapId,
-      high,
-      low,
-      keys,
-      keyOffsets[index] as number,
-      keyOffsets[index + 1] as number,
-    );
+    const start = keyOffsets[index] as number;
+    const key = this.#parts.pendingKeys.find(hosted.canister.mapId, high, low, keys, start, keyOffsets[index + 1] as number);
     if (key === undefined || (key.sessionId !== execution.sessionId && key.sessionId !== severalSessions)) return false;
     if (!key.hasValue) this.#fetchValue(key, hosted);
     this.#arrive(execution, index, hosted, key, 1);
@@ -242,9 +236,10 @@ export class Dispatcher implements OperationTarget {
     }
     const key = new PendingKey(hosted.canister.mapId, high, low, keys, start, end, execution.sessionId);
     this.#parts.pendingKeys.insert(key);
-    const { cache } = this.#parts;
-    if (!cache.findSize(hosted.cacheSpace, high, low, keys, start, end)) group.loads.push(key);
-    else if (cache.foundAbsent) key.setAbsent();
+    const { cache, absence } = this.#parts;
+    const isKnown = cache.findSize(hosted.cacheSpace, high, low, keys, start, end);
+    if (!isKnown && !absence.isAbsent(key.mapId, high, low)) group.loads.push(key);
+    else if (!isKnown || cache.foundAbsent) key.setAbsent();
     else key.setSize(cache.foundVersion, end - start + cache.foundValueBytes + limits.entryOverheadBytes);
     return key;
   }

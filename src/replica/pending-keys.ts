@@ -18,6 +18,8 @@ export class PendingKey {
   value: Uint8Array | undefined;
   valueStart = 0;
   valueEnd = 0;
+  /** A put was decided where there was no entry: the absence filter may not have the key yet. */
+  isNew = false;
   /** A query is behind the updates: from now on look-ups of the prior entry read its value too. */
   wantsValue = false;
   /** Why the prior entry could not be read. */

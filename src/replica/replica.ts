@@ -11,6 +11,8 @@ import type { MetaStore } from "../meta/meta-store.js";
 import type { RecordView } from "../meta/record-view.js";
 import type { CanisterStatus } from "../ring/topology.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
+import { AbsenceFilter } from "./absence-filter.js";
+import { AbsenceSurvey } from "./absence-survey.js";
 import { Admission } from "./admission.js";
 import { CanisterKeeper } from "./canister-keeper.js";
 import { Checkpointer } from "./checkpointer.js";
@@ -45,6 +47,8 @@ export interface ReplicaParts {
   readonly metaFollowsUpdates: boolean;
   /** Budget of the entry cache. */
   readonly cacheBytes: number;
+  /** Size of the absence filter: a power of two. */
+  readonly absenceFilterBytes: number;
   readonly forwarder: Forwarder;
   /** Makes a map for its first write: the router's business. */
   readonly ensureMap: (map: string) => Promise<unknown>;
@@ -69,6 +73,7 @@ export class Replica implements OperationTarget, CanisterHost {
   readonly #keeper: CanisterKeeper;
   readonly #splitter: SplitExecutor;
   readonly #refiner: HistogramRefiner;
+  readonly #survey: AbsenceSurvey;
   readonly #checkpointer: Checkpointer;
   readonly #waitingRoom: WaitingRoom;
   readonly #scanPlaces: Places;
@@ -81,6 +86,8 @@ export class Replica implements OperationTarget, CanisterHost {
     this.replicaId = parts.replicaId;
     const { engine, meta, view, clock, faults } = parts;
     const cache = new EntryCache(parts.cacheBytes);
+    const absence = new AbsenceFilter(parts.absenceFilterBytes);
+    this.#survey = new AbsenceSurvey({ ...parts, filter: absence });
     const pendingKeys = new PendingKeys();
     const stamps = new WriteStamps();
     const routes = (this.#routes = new RouteTable(parts.replicaId));
@@ -90,6 +97,7 @@ export class Replica implements OperationTarget, CanisterHost {
       engine,
       durability: parts.durability,
       cache,
+      absence,
       pendingKeys,
       stamps,
       clock,
@@ -103,6 +111,7 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#dispatcher = new Dispatcher({
       routes,
       cache,
+      absence,
       pendingKeys,
       pipeline: this.#pipeline,
       admission: this.#admission,
@@ -144,6 +153,7 @@ export class Replica implements OperationTarget, CanisterHost {
     await replica.#keeper.openAll(states);
     await replica.#foldOldDeltas();
     for (const hosted of replica.#routes.canisters()) replica.#refiner.note(hosted);
+    await replica.#survey.begin(states.canisters.size === 0, replica.#routes.canisters());
     return replica;
   }
 
@@ -241,7 +251,7 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#isStopping = true;
     this.#endView();
     this.#waitingRoom.close();
-    await this.#refiner.stop();
+    await Promise.all([this.#refiner.stop(), this.#survey.stop()]);
     for (const hosted of this.#routes.canisters()) await hosted.drained();
     // An update that was in the pipeline may have met the hard cap meanwhile, and waits for a split that does not come.
     this.#waitingRoom.close();

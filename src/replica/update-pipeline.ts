@@ -5,6 +5,7 @@ import { resultStatus } from "../base/operation-batch.js";
 import { PackedKeys } from "../storage/packed-keys.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
 import { WriteBatch } from "../storage/write-batch.js";
+import type { AbsenceFilter } from "./absence-filter.js";
 import type { BatchExecution } from "./batch-execution.js";
 import { Commit } from "./commit.js";
 import { CommitPace } from "./commit-pace.js";
@@ -27,6 +28,7 @@ export interface UpdatePipelineParts {
   readonly engine: StorageEngine;
   readonly durability: Durability;
   readonly cache: EntryCache;
+  readonly absence: AbsenceFilter;
   readonly pendingKeys: PendingKeys;
   readonly stamps: WriteStamps;
   readonly clock: Clock;
@@ -113,7 +115,7 @@ export class UpdatePipeline {
         this.#refuse(step, this.#failure);
         return;
       }
-      const commit = new Commit(this.#nextCommitNumber++, this.#rows);
+      const commit = this.#newCommit();
       this.#filling(() => prepare(commit));
       this.#send(commit, step);
       this.#pump();
@@ -131,6 +133,10 @@ export class UpdatePipeline {
   /** Resolves when every commit that was sent until now is answered. */
   settled(): Promise<unknown> {
     return this.#tail;
+  }
+
+  #newCommit(): Commit {
+    return new Commit(this.#nextCommitNumber++, this.#rows, this.#parts.absence);
   }
 
   #load(group: UpdateGroup): void {
@@ -156,7 +162,7 @@ export class UpdatePipeline {
         this.#refuse(next, this.#failure);
         continue;
       }
-      const commit = new Commit(this.#nextCommitNumber++, this.#rows);
+      const commit = this.#newCommit();
       const step = this.#filling(() => this.#fill(commit));
       this.#send(commit, step);
     }

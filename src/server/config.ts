@@ -40,16 +40,28 @@ export function assertConfig(config: NodeConfig): void {
   }
 }
 
+/** What a replica gets of the memory budget. */
+export interface ReplicaShares {
+  readonly cacheBytes: number;
+  /** A power of two. */
+  readonly absenceFilterBytes: number;
+}
+
+/** Enough for a thousand million entries. */
+const absenceFilterMostBytes = 2 ** 30;
+
 /**
  * How the memory budget is divided. The entry cache serves a hot key for a tenth of what the engine takes, and holds entries where the
  * engine's cache holds blocks of several. So the engine gets a quarter for write buffers: their size is that of RocksDB's first level, and
  * the larger it is against the data, the less often compactions write the same entry. And a sixteenth for indexes and filters: 2 B for a
  * small entry, 9 B for one of 1 KiB. The system's page cache stands behind both. Of a small budget the engine's smallest sizes leave
- * less than eleven sixteenths to the entry cache, but always a quarter.
+ * less than eleven sixteenths to the replica, but always a quarter. Of the replica's share a 64th of the budget, rounded down to a power of
+ * two, is the absence filter's; the entry cache gets the rest.
  */
-export function divideMemory(memoryBytes: number): { readonly cacheBytes: number; readonly engine: RocksEngineOptions } {
+export function divideMemory(memoryBytes: number): ReplicaShares & { readonly engine: RocksEngineOptions } {
   const writeBuffersBytes = Math.min(memoryBytes / 4, writeBuffersMostBytes);
   const engineBytes = Math.max(engineFewestBytes, Math.ceil(memoryBytes / 16 + writeBuffersBytes));
-  const cacheBytes = Math.max(memoryBytes - engineBytes, Math.ceil(memoryBytes / 4));
-  return { cacheBytes, engine: { memoryBytes: engineBytes, writeBufferShare: writeBuffersBytes / engineBytes } };
+  const absenceFilterBytes = Math.min(absenceFilterMostBytes, 2 ** Math.floor(Math.log2(memoryBytes / 64)));
+  const cacheBytes = Math.max(memoryBytes - engineBytes, Math.ceil(memoryBytes / 4)) - absenceFilterBytes;
+  return { cacheBytes, absenceFilterBytes, engine: { memoryBytes: engineBytes, writeBufferShare: writeBuffersBytes / engineBytes } };
 }

@@ -11,7 +11,7 @@ import { RouterCanister } from "../router/router.js";
 import { openDataFolder } from "../storage/data-folder.js";
 import { folderDiskSpace } from "../storage/disk-space.js";
 import type { StorageEngine } from "../storage/storage-engine.js";
-import { assertConfig, divideMemory, type NodeConfig } from "./config.js";
+import { assertConfig, divideMemory, type NodeConfig, type ReplicaShares } from "./config.js";
 import { DiskGuard } from "./disk-guard.js";
 import { LocalConnection } from "./local-connection.js";
 import { ReplicaLinks } from "./replica-links.js";
@@ -46,17 +46,17 @@ export class Node {
    */
   static async open(config: NodeConfig, options: NodeOptions): Promise<Node> {
     assertConfig(config);
-    const { cacheBytes, engine: engineOptions } = divideMemory(config.memoryBytes);
+    const { engine: engineOptions, ...shares } = divideMemory(config.memoryBytes);
     const engine = options.engine ?? (await openDataFolder(config.dataDir, engineOptions));
     try {
-      return await Node.#openOn(engine, config, options, cacheBytes);
+      return await Node.#openOn(engine, config, options, shares);
     } catch (error) {
       await engine.close();
       throw error;
     }
   }
 
-  static async #openOn(engine: StorageEngine, config: NodeConfig, options: NodeOptions, cacheBytes: number): Promise<Node> {
+  static async #openOn(engine: StorageEngine, config: NodeConfig, options: NodeOptions, shares: ReplicaShares): Promise<Node> {
     const { logger, clock = systemClock, faults = noFaults } = options;
     const meta = await EmbeddedMetaStore.open(engine);
     const view = await RecordView.open(meta, clock);
@@ -73,7 +73,7 @@ export class Node {
       logger,
       faults,
       metaFollowsUpdates: true,
-      cacheBytes,
+      ...shares,
       forwarder: links,
       ensureMap: (map) => router.ensureMap(map),
       diskIsFull: () => disk.refuses(replica.acceptedBytes, replica.answeredBytes),

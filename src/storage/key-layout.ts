@@ -51,10 +51,17 @@ export function tokenOfEntryKey(encoded: Buffer): Token {
   return { high: encoded.readUInt32BE(4), low: encoded.readUInt32BE(8) };
 }
 
+export function mapIdOfEntryKey(encoded: Buffer): MapId {
+  return encoded.readUInt32BE(0);
+}
+
 /** All entries of one hash range of a map. */
 export function entryKeyRange(mapId: MapId, range: HashRange): KeyRange {
   return { start: rangeBound(mapId, range.start), end: rangeBound(mapId, range.end) };
 }
+
+/** All entries of all maps. */
+export const allEntriesRange: KeyRange = { start: Buffer.from([0, 0, 0, systemMapId + 1]), end: Buffer.alloc(4, 0xff) };
 
 /** Writes the header at `offset`; the value's own bytes follow at `offset + entryHeaderBytes`. HOT. */
 export function writeEntryHeader(target: Buffer, offset: number, version: number, valueBytes: number): void {

@@ -18,6 +18,7 @@ import { ReplicaLinks } from "../server/replica-links.js";
 import { MemoryEngine } from "../storage/memory-engine.js";
 
 const cacheBytes = 4 * 2 ** 20;
+const absenceFilterBytes = 2 ** 16;
 const drainTimeoutMs = 5_000;
 
 /** Several replicas in one process, with one meta store and one router, each on a gRPC port of its own. For tests of forwarding. */
@@ -49,6 +50,7 @@ export class Cluster {
           faults: noFaults,
           metaFollowsUpdates: false,
           cacheBytes,
+          absenceFilterBytes,
           forwarder: links,
           ensureMap,
           diskIsFull: () => "no",

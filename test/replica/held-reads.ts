@@ -1,3 +1,4 @@
+import { allEntriesRange } from "../../src/storage/key-layout.js";
 import { PackedKeys, readPackedKeys } from "../../src/storage/packed-keys.js";
 import type {
   Durability,
@@ -13,9 +14,15 @@ import type { WriteBatch } from "../../src/storage/write-batch.js";
 export class HeldReads implements StorageEngine {
   /** While true, reads wait for `release`. */
   isHolding = false;
+  /** Calls of `readMany` so far. */
+  reads = 0;
   readonly #held: (() => void)[] = [];
 
-  constructor(private readonly engine: StorageEngine) {}
+  /** `onSurvey` is called for each step of the absence survey, before it begins. */
+  constructor(
+    private readonly engine: StorageEngine,
+    private readonly onSurvey: () => void = () => undefined,
+  ) {}
 
   get heldReads(): number {
     return this.#held.length;
@@ -33,6 +40,7 @@ export class HeldReads implements StorageEngine {
   }
 
   readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void {
+    this.reads++;
     const own = PackedKeys.of(readPackedKeys(keys.bytes(valueMaxBytes)));
     const read = (): void => this.engine.readMany(own, valueMaxBytes, receiver);
     if (this.isHolding) this.#held.push(read);
@@ -44,6 +52,7 @@ export class HeldReads implements StorageEngine {
   }
 
   openReader(range: KeyRange): SnapshotReader {
+    if (Buffer.compare(range.end, allEntriesRange.end) === 0) this.onSurvey();
     return this.engine.openReader(range);
   }
 

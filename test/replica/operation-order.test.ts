@@ -77,14 +77,19 @@ function planned(operations: readonly { key: string; kind: string; seed: number 
 describe("operations of one session on one key", () => {
   test("take effect in the order in which they were asked, however reads, loads, commits and splits interleave", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), async (steps, knowsAbsent) => {
         let reads: HeldReads | undefined;
-        const subject = await NodeUnderTest.open({ capBytes: 8 * 2 ** 20, wrap: (engine) => (reads = new HeldReads(engine)) });
+        let failsSurvey = false;
+        const survey = (): void => {
+          if (failsSurvey) throw new BigMapError("STORAGE_FAILED", "So absent keys are looked up");
+        };
+        const subject = await NodeUnderTest.open({ capBytes: 8 * 2 ** 20, wrap: (engine) => (reads = new HeldReads(engine, survey)) });
         const expectation = new Expectation();
         await subject.node.router.createMap("m", { initialCanisters: 1 });
         await subject.ask([put("a", "first"), put("large", "l".repeat(largeBytes))]);
         expectation.entries.set("a", "first").set("large", "l".repeat(largeBytes));
         // Nothing is in the cache after a restart: the first touch of every key is a cold read or a load.
+        failsSurvey = !knowsAbsent;
         await subject.restart();
         let goWrites = (): void => undefined;
         const running: Promise<void>[] = [];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { noFaults } from "../../src/base/fault-points.js";
+import { AbsenceFilter } from "../../src/replica/absence-filter.js";
 import { PendingKeys } from "../../src/replica/pending-keys.js";
 import { EntryCache } from "../../src/replica/entry-cache.js";
 import { UpdatePipeline } from "../../src/replica/update-pipeline.js";
@@ -19,6 +20,7 @@ class Recorder {
       engine: { write: (batch: WriteBatch) => this.#write(batch) } as unknown as StorageEngine,
       durability: "fsync",
       cache: new EntryCache(2 ** 20),
+      absence: new AbsenceFilter(64),
       pendingKeys: new PendingKeys(),
       stamps: new WriteStamps(),
       clock: new ManualClock(),

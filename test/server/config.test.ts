@@ -6,27 +6,37 @@ import { rocksOptions } from "../../src/storage/rocksdb-engine.js";
 
 const mibBytes = 2 ** 20;
 
-test("entry cache, write buffers and block cache take the memory budget and no more", () => {
+test("entry cache, absence filter, write buffers and block cache take the memory budget and no more", () => {
   for (const memoryBytes of [64 * mibBytes, 200 * mibBytes, limits.memoryDefaultBytes, 64 * limits.memoryDefaultBytes]) {
-    const { cacheBytes, engine } = divideMemory(memoryBytes);
+    const { cacheBytes, absenceFilterBytes, engine } = divideMemory(memoryBytes);
     const { memtableMemoryBudget, cacheSize } = rocksOptions(engine);
-    const takenBytes = cacheBytes + memtableMemoryBudget + cacheSize;
+    const takenBytes = cacheBytes + absenceFilterBytes + memtableMemoryBudget + cacheSize;
     assert.ok(takenBytes <= memoryBytes + 1, `${takenBytes} of ${memoryBytes}`);
     assert.ok(cacheBytes >= memoryBytes / 4, `the entry cache gets ${cacheBytes} of ${memoryBytes}`);
   }
 });
 
 test("the default budget is divided as ARCHITECTURE.md says", () => {
-  const { cacheBytes, engine } = divideMemory(limits.memoryDefaultBytes);
+  const { cacheBytes, absenceFilterBytes, engine } = divideMemory(limits.memoryDefaultBytes);
   const { memtableMemoryBudget, cacheSize } = rocksOptions(engine);
   assert.deepEqual(
-    [cacheBytes, memtableMemoryBudget, cacheSize].map((bytes) => bytes / limits.memoryDefaultBytes),
-    [11 / 16, 1 / 4, 1 / 16],
+    [cacheBytes, absenceFilterBytes, memtableMemoryBudget, cacheSize].map((bytes) => bytes / limits.memoryDefaultBytes),
+    [43 / 64, 1 / 64, 1 / 4, 1 / 16],
   );
 });
 
 test("of the smallest budget something is left for entries", () => {
-  const { cacheBytes, engine } = divideMemory(limits.memoryMinBytes);
-  assert.equal(cacheBytes, limits.memoryMinBytes / 4);
+  const { cacheBytes, absenceFilterBytes, engine } = divideMemory(limits.memoryMinBytes);
+  assert.equal(cacheBytes + absenceFilterBytes, limits.memoryMinBytes / 4);
   assert.ok(rocksOptions(engine).cacheSize > 0);
+});
+
+test("the absence filter takes a 64th, rounded down to a power of two, and 1 GiB at most", () => {
+  for (const [memoryBytes, expectedBytes] of [
+    [limits.memoryMinBytes, 2 ** 18],
+    [200 * mibBytes, 2 * mibBytes],
+    [limits.memoryDefaultBytes, 16 * mibBytes],
+    [2 ** 40, 2 ** 30],
+  ] as const)
+    assert.equal(divideMemory(memoryBytes).absenceFilterBytes, expectedBytes);
 });
