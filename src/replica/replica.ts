@@ -4,7 +4,7 @@ import type { FaultPoints } from "../base/fault-points.js";
 import type { CanisterId, ReplicaId, SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
-import type { ScanPage, ScanPageRequest } from "../base/map-backend.js";
+import type { ScanPageRequest } from "../base/map-backend.js";
 import { isUpdate, kindOf, operationKind, type OperationBatch, type OperationTarget, type ResultSink } from "../base/operation-batch.js";
 import type { CanisterHost, ClearResult, SplitRequest, SplitResult } from "../canister/canister-host.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -25,9 +25,8 @@ import type { HostedCanister } from "./hosted-canister.js";
 import { mapNotFound } from "./map-maker.js";
 import { RouteTable, type MapRoutes } from "./map-routes.js";
 import { PendingKeys } from "./pending-keys.js";
-import { scanPlaces, type Places } from "./places.js";
 import { recoverStates, type RecoveredStates } from "./recovery.js";
-import { readScanPage, scanPlaceAfter, scanPlaceOf } from "./scanner.js";
+import { ScanPages, type PageOrOwner } from "./scan-pages.js";
 import { SplitExecutor } from "./split-executor.js";
 import { refusedSince, UpdatePipeline } from "./update-pipeline.js";
 import type { UpdateGroup } from "./update-group.js";
@@ -56,8 +55,6 @@ export interface ReplicaParts {
   readonly diskIsFull: () => "no" | "puts" | "updates";
 }
 
-type PageOrOwner = ScanPage | { readonly ownerAddress: string };
-
 /**
  * Hosts data canisters on one storage engine: carries out operations, commits updates in groups, recovers at start, and
  * opens, splits, clears and closes canisters on command of the router. Holds no network.
@@ -76,7 +73,7 @@ export class Replica implements OperationTarget, CanisterHost {
   readonly #survey: AbsenceSurvey;
   readonly #checkpointer: Checkpointer;
   readonly #waitingRoom: WaitingRoom;
-  readonly #scanPlaces: Places;
+  readonly #scanPages: ScanPages;
   readonly #pressureListeners = new Set<(canisterId: CanisterId) => void>();
   readonly #endView: () => void;
   #isStopping = false;
@@ -142,7 +139,13 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#refiner = new HistogramRefiner({ engine, pipeline: this.#pipeline, logger: parts.logger, release, isHosted });
     this.#checkpointer = new Checkpointer(this.#pipeline, faults, firstDeltaNumber);
     this.#waitingRoom = new WaitingRoom(clock, routes, release, (execution, index) => this.#dispatcher.answered(execution, index));
-    this.#scanPlaces = scanPlaces(clock, limits.scanPagesReadMost);
+    this.#scanPages = new ScanPages({
+      engine,
+      clock,
+      routesOf: (map) => this.routesOf(map),
+      addressOf: (replicaId) => this.#addressOf(replicaId),
+      settled: () => this.#pipeline.settled(),
+    });
     this.#endView = view.onChange(() => this.#followRecords());
   }
 
@@ -199,7 +202,7 @@ export class Replica implements OperationTarget, CanisterHost {
    * the others wait, `timeoutMs` at most. Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANISTER_STOPPED, OVERLOADED, DEADLINE_EXCEEDED.
    */
   scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<PageOrOwner> {
-    return this.#scanPlaces.during(() => this.#readPage(request), signal, timeoutMs);
+    return this.#scanPages.page(request, signal, timeoutMs);
   }
 
   canisterStatuses(): readonly CanisterStatus[] {
@@ -258,22 +261,6 @@ export class Replica implements OperationTarget, CanisterHost {
     await this.#pipeline.settled();
     await this.#coldReads.settled();
     if (this.failure === undefined) await this.#checkpointer.finish();
-  }
-
-  async #readPage(request: ScanPageRequest): Promise<PageOrOwner> {
-    const routes = this.routesOf(request.map);
-    const from = scanPlaceOf(request, routes);
-    const hosted = routes.canisters[from.place];
-    if (hosted === undefined) return { ownerAddress: this.#addressOf(routes.ring.entryAt(from.place).replicaId) };
-    if (!hosted.takesQueries)
-      throw new BigMapError("CANISTER_STOPPED", `Canister ${hosted.canister.canisterId} is ${hosted.canister.state}`);
-    const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from, (place) => {
-      const next = scanPlaceAfter(place, routes);
-      return next !== undefined && routes.canisters[next.place]?.takesQueries === true ? next : undefined;
-    });
-    // The engine may show updates that are durable and not answered yet; a later get must not show less.
-    await this.#pipeline.settled();
-    return page;
   }
 
   /** What the last run left in delta rows becomes part of the canisters' rows. */
