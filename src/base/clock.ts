@@ -7,15 +7,18 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since some fixed point; never goes back. For deadlines and durations. */
   monotonicMs(): number;
-  /** Calls `run` once after `delayMs`. A timer does not keep the process alive. */
+  /** Calls `run` once after `delayMs`, or after 24 days. A timer does not keep the process alive. */
   setTimer(delayMs: number, run: () => void): CancelTimer;
 }
+
+/** setTimeout takes 31 bits, and fires at once where it is given more: 24 days. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimer(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
+    const timer = setTimeout(run, Math.min(delayMs, longestTimerMs));
     timer.unref();
     return () => clearTimeout(timer);
   },

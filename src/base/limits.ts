@@ -28,6 +28,8 @@ export const limits = {
   scanPagesServedMost: 32,
   /** Pages that wait; past it OVERLOADED. */
   scanPagesWaitingMost: 1_024,
+  /** A stream whose reader takes nothing for so long is ended, so that it does not hold its place for ever. */
+  streamStallMostMs: 30_000,
   listPageMaxMaps: 1_000,
 
   /** Counted for every entry beside its key and value: token, map id and header. */

@@ -76,12 +76,13 @@ export class ReplicaLink {
     return this.#state.kind === "connecting" ? this.#unavailable() : undefined;
   }
 
-  /** Batches that wait for a connection, and those that find none from now on, are refused. */
+  /** What waits for a connection, and what finds none from now on, is refused. */
   stopWaiting(): void {
     this.#waits = false;
     const waiting = [...this.#queue];
     this.#queue.clear();
     for (const [sink, batch] of waiting) sink.deliver(refusedResults(batch, this.#gone()));
+    this.#wake(this.#gone());
   }
 
   /** Runs a call on the channel as soon as there is one. Errors: UNAVAILABLE, CANCELLED, CLOSED; those of the call. */
@@ -96,6 +97,7 @@ export class ReplicaLink {
       const state = this.#state;
       if (state.kind === "open") return state.session;
       if (state.kind === "closed") throw closed();
+      if (!this.#waits) throw this.#gone();
       await this.#change(deadlineMs, signal);
     }
   }

@@ -20,6 +20,8 @@ import { copyBytes } from "../base/bytes.js";
 const segmentBytes = 1 << 20;
 /** A place counts units of 8 bytes over all segments. */
 const segmentShift = 17;
+/** Places have 32 bits: 32 GiB. */
+const segmentsMost = 2 ** (32 - segmentShift) - 1;
 const segmentUnits = 1 << segmentShift;
 const segmentUnitMask = segmentUnits - 1;
 const headerBytes = 24;
@@ -29,6 +31,9 @@ const recordMaxBytes = segmentBytes / 4;
 /** The table has at most a slot for every so many bytes of budget. It starts small: large entries are few, and get the memory. */
 const bytesPerSlot = 96;
 const slotsFewest = 1 << 10;
+/** A table that may become larger has its size from the start: to double it would stop everything for longer than a tenth of a second. */
+const growingSlotsMost = 1 << 23;
+const slotsMost = 2 ** 30;
 /** A fuller table is made twice as large. */
 const tableFillGrowing = 0.6;
 /** Where it may not be: a fuller one lets go of entries. */
@@ -62,12 +67,12 @@ export class EntryCache {
 
   readonly #budgetBytes: number;
   readonly #slotsMost: number;
-  #mask = slotsFewest - 1;
+  #mask: number;
   /**
    * For each slot two words, so that a look-up touches one line of memory: the tag of the record, and its place in units of 8 bytes over
    * all segments, plus 1; 0: the slot is empty.
    */
-  #slots = new Uint32Array(slotsFewest * 2);
+  #slots: Uint32Array;
   readonly #words: Uint32Array[] = [];
   readonly #bytes: Buffer[] = [];
   /** Segment being written, and how far. */
@@ -76,7 +81,10 @@ export class EntryCache {
 
   constructor(budgetBytes: number) {
     this.#budgetBytes = budgetBytes;
-    this.#slotsMost = Math.max(slotsFewest, 2 ** Math.ceil(Math.log2(budgetBytes / bytesPerSlot)));
+    this.#slotsMost = Math.min(slotsMost, Math.max(slotsFewest, 2 ** Math.ceil(Math.log2(budgetBytes / bytesPerSlot))));
+    const slots = this.#slotsMost > growingSlotsMost ? this.#slotsMost : slotsFewest;
+    this.#mask = slots - 1;
+    this.#slots = new Uint32Array(slots * 2);
   }
 
   /** Bytes of memory in use. */
@@ -221,7 +229,8 @@ export class EntryCache {
   }
 
   get #segmentsMost(): number {
-    return Math.max(2, Math.floor((this.#budgetBytes - this.#slots.byteLength) / segmentBytes));
+    const fitting = Math.floor((this.#budgetBytes - this.#slots.byteLength) / segmentBytes);
+    return Math.min(segmentsMost, Math.max(2, fitting));
   }
 
   /** Twice the slots; their memory is taken from the segments. Tags are in the table, so no record is touched: 40 ns an entry, once. */

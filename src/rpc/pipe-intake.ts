@@ -24,7 +24,9 @@ export interface PipeIntakePorts {
 const firstExpectedBytes = limits.pipeReplyTargetBytes / 64;
 /** So many gets of larger values than were expected, or of smaller ones, change what is expected wholly. */
 const learnedUpGets = 64;
-const learnedDownGets = 1024;
+const learnedDownGets = 256;
+/** One turn's answers take away no more of it than this. */
+const learnedDownMost = 1 / 4;
 /** What an answer takes beside its value. */
 const answerOverheadBytes = 16;
 
@@ -85,8 +87,9 @@ export class PipeIntake {
 
   /** Gets that may be submitted now. Where nothing is under way and nothing untaken, it is at least one. */
   #room(): number {
-    const freeBytes = limits.pipeReplyTargetBytes - this.#ports.untakenBytes();
-    return Math.min(limits.pipeMaxGets, Math.floor(freeBytes / (this.#expectedBytes + answerOverheadBytes))) - this.#gets;
+    const untakenBytes = this.#ports.untakenBytes();
+    const most = Math.floor((limits.pipeReplyTargetBytes - untakenBytes) / (this.#expectedBytes + answerOverheadBytes));
+    return Math.max(Math.min(limits.pipeMaxGets, most) - this.#gets, this.#gets === 0 && untakenBytes === 0 ? 1 : 0);
   }
 
   /** Submits the next piece of a batch; false where there is no room for any of it. */
@@ -129,18 +132,19 @@ export class PipeIntake {
     const answered = gets === piece.count ? results.count : getsAnswered(piece, results);
     this.#gets -= answered;
     // Those that were refused say nothing about the size of their values.
-    const told = answered - results.errors.size;
+    const told = results.errors.size === 0 ? answered : answered - getsRefused(piece, results);
     if (told > 0) this.#learn(results.values.length / told, told);
     sink.deliver(firstIndex === undefined ? results : placed(results, firstIndex));
     // Not from inside of the target, which is in the middle of its answers.
     if (this.#waiting.length > 0 && !this.#isSubmitting) queueMicrotask(this.#resume);
   }
 
+  /** Quickly where values are larger than expected; slowly where they are smaller, as a few missing keys say little of the next values. */
   #learn(meanBytes: number, gets: number): void {
     const difference = meanBytes - this.#expectedBytes;
-    const weight = this.#hasLearned ? Math.min(1, gets / (difference > 0 ? learnedUpGets : learnedDownGets)) : 1;
+    if (difference <= 0) this.#expectedBytes += difference * Math.min(learnedDownMost, gets / learnedDownGets);
+    else this.#expectedBytes += difference * (this.#hasLearned ? Math.min(1, gets / learnedUpGets) : 1);
     this.#hasLearned = true;
-    this.#expectedBytes += difference * weight;
   }
 }
 
@@ -158,6 +162,12 @@ function getsAnswered(batch: OperationBatch, { count, indexes }: ResultBatch): n
   if (indexes === undefined) return getsBetween(batch, 0, count);
   let gets = 0;
   for (let i = 0; i < count; i++) if (isGet(batch, indexes[i] as number)) gets++;
+  return gets;
+}
+
+function getsRefused(batch: OperationBatch, { errors, indexes }: ResultBatch): number {
+  let gets = 0;
+  for (const row of errors.keys()) if (isGet(batch, indexes === undefined ? row : (indexes[row] as number))) gets++;
   return gets;
 }
 

@@ -1,15 +1,19 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
+import type { Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
 import type { MessageCodec } from "../proto/message-codec.js";
 
 /**
- * Sends each message of `messages`, no faster than the reader takes them. Ends the source when the signal is aborted, and
- * then rejects with the signal's reason.
+ * Sends each message of `messages` when the network has taken the one before it. Ends the source when the signal is aborted, and
+ * then rejects with the signal's reason. Errors: DEADLINE_EXCEEDED where the reader does not take a message for `streamStallMostMs`.
  */
 export async function streamMessages<Response>(
   messages: AsyncIterable<Response>,
   codec: MessageCodec<Response>,
   call: ServerWritableStream<Buffer, Buffer>,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<void> {
   const source = messages[Symbol.asyncIterator]();
   const aborted = rejectionOf(signal);
@@ -17,7 +21,7 @@ export async function streamMessages<Response>(
     for (;;) {
       const next = await Promise.race([source.next(), aborted.promise]);
       if (next.done === true) return;
-      if (!call.write(codec.encode(next.value))) await Promise.race([drained(call), aborted.promise]);
+      await Promise.race([written(call, codec.encode(next.value), clock), aborted.promise]);
     }
   } catch (error) {
     // The source may be in the middle of a wait that never ends, so its own end is not waited for.
@@ -28,8 +32,20 @@ export async function streamMessages<Response>(
   }
 }
 
-function drained(call: ServerWritableStream<Buffer, Buffer>): Promise<void> {
-  return new Promise((resolve) => call.once("drain", resolve));
+/** The stream's own buffer counts messages, not bytes, and takes sixteen: it says too late that the reader is slow. */
+function written(call: ServerWritableStream<Buffer, Buffer>, frame: Buffer, clock: Clock): Promise<void> {
+  const taken = new Promise<void>((resolve, reject) => {
+    const seconds = limits.streamStallMostMs / 1000;
+    const stalled = (): void => reject(new BigMapError("DEADLINE_EXCEEDED", `The reader of the stream took nothing for ${seconds} s`));
+    const cancelTimer = clock.setTimer(limits.streamStallMostMs, stalled);
+    call.write(frame, () => {
+      cancelTimer();
+      resolve();
+    });
+  });
+  // Nobody waits for it any more where the signal was aborted first.
+  taken.catch(() => undefined);
+  return taken;
 }
 
 /** A promise that rejects when the signal is aborted. */

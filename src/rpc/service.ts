@@ -141,7 +141,8 @@ class OpenCalls {
     try {
       if (this.#draining) throw shuttingDown();
       const request = method.request.decode(call.request);
-      await streamMessages(handler(request, this.#context(call, controller)), method.response, call, controller.signal);
+      const messages = handler(request, this.#context(call, controller));
+      await streamMessages(messages, method.response, call, controller.signal, this.#ports.clock);
       call.end();
     } catch (error) {
       call.emit("error", this.#status(method, error));

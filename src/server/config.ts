@@ -1,7 +1,7 @@
 import type { Durability } from "../storage/storage-engine.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import { engineFewestBytes, writeBuffersMostBytes, type RocksEngineOptions } from "../storage/rocksdb-engine.js";
+import { blockCacheMostBytes, engineFewestBytes, writeBuffersMostBytes, type RocksEngineOptions } from "../storage/rocksdb-engine.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -60,7 +60,8 @@ const absenceFilterMostBytes = 2 ** 30;
  */
 export function divideMemory(memoryBytes: number): ReplicaShares & { readonly engine: RocksEngineOptions } {
   const writeBuffersBytes = Math.min(memoryBytes / 4, writeBuffersMostBytes);
-  const engineBytes = Math.max(engineFewestBytes, Math.ceil(memoryBytes / 16 + writeBuffersBytes));
+  const blockCacheBytes = Math.min(memoryBytes / 16, blockCacheMostBytes);
+  const engineBytes = Math.max(engineFewestBytes, Math.ceil(blockCacheBytes + writeBuffersBytes));
   const absenceFilterBytes = Math.min(absenceFilterMostBytes, 2 ** Math.floor(Math.log2(memoryBytes / 64)));
   const cacheBytes = Math.max(memoryBytes - engineBytes, Math.ceil(memoryBytes / 4)) - absenceFilterBytes;
   return { cacheBytes, absenceFilterBytes, engine: { memoryBytes: engineBytes, writeBufferShare: writeBuffersBytes / engineBytes } };

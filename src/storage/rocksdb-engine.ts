@@ -30,6 +30,8 @@ export const writeBuffersMostBytes = 256 * mibBytes;
 const writeBuffersFewestBytes = 32 * mibBytes;
 
 const blockCacheFewestBytes = 8 * mibBytes;
+/** Its size is 32 bits wide. */
+export const blockCacheMostBytes = 2 ** 32 - 1;
 
 /** Less memory than this the engine does not keep to. */
 export const engineFewestBytes = writeBuffersFewestBytes + blockCacheFewestBytes;
@@ -68,12 +70,12 @@ async function startThreads(database: RocksDatabase, compactionMaxBytes: number,
 
 /** How the engine opens RocksDB with this budget. */
 export function rocksOptions({ memoryBytes, writeBufferShare = 0.25 }: RocksEngineOptions): RocksOpenOptions {
-  // A quarter of the write buffers' memory fills while two quarters are flushed. The cache gets the rest; its size is 32 bits wide.
+  // A quarter of the write buffers' memory fills while two quarters are flushed. The cache gets the rest.
   const memtableMemoryBudget = Math.min(
     writeBuffersMostBytes,
     Math.max(writeBuffersFewestBytes, Math.floor(memoryBytes * writeBufferShare)),
   );
-  const cacheSize = Math.min(2 ** 32 - 1, Math.max(blockCacheFewestBytes, memoryBytes - memtableMemoryBudget));
+  const cacheSize = Math.min(blockCacheMostBytes, Math.max(blockCacheFewestBytes, memoryBytes - memtableMemoryBudget));
   return {
     // Brings ZSTD from level 2 on: 300 MB of text took 140 MB, and levels 0 and 1, which are rewritten soon, cost no time.
     compaction: "level",

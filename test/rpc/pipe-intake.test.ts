@@ -71,10 +71,30 @@ describe("a pipe's intake", () => {
 
   test("hands a batch of small values on as it is", async () => {
     const { target, intake } = intakeUnderTest();
-    await learn(target, intake, Buffer.from("small"));
+    // From each part of answers it learns a quarter at most.
+    for (let rounds = 0; rounds < 20; rounds++) await learn(target, intake, Buffer.from("small"), 64);
     const batch = gets(Array.from({ length: limits.pipeMaxGets }, () => "key"));
     intake.submit(batch, new RecordingSink(batch.count));
     assert.equal(target.submissions.at(-1)?.batch, batch);
+  });
+
+  test("is not made careless by a few small values or missing keys", async () => {
+    const { target, intake } = intakeUnderTest();
+    await learn(target, intake, Buffer.alloc(0));
+    await learn(target, intake, large);
+    await learn(target, intake, Buffer.alloc(0));
+    target.holding = true;
+    intake.submit(gets(Array.from({ length: 1_000 }, () => "key")), new RecordingSink(1_000));
+    assert.ok(getsOf(target) * limits.valueMaxBytes <= limits.pipeReplyMaxBytes, `${getsOf(target)} gets at once`);
+  });
+
+  test("lets one get through where nothing is under way, whatever is expected", async () => {
+    const { target, intake } = intakeUnderTest();
+    const huge = Buffer.alloc(2 * limits.pipeReplyTargetBytes);
+    await learn(target, intake, huge);
+    target.holding = true;
+    intake.submit(gets(["key", "key"]), new RecordingSink(2));
+    assert.equal(getsOf(target), 1);
   });
 
   test("keeps the order of everything behind a get that waits", async () => {
@@ -132,11 +152,11 @@ function intakeUnderTest(): { target: FakeTarget; intake: PipeIntake; ports: Tak
   return { target, intake, ports, clock };
 }
 
-/** One get is answered with the value. */
-async function learn(target: FakeTarget, intake: PipeIntake, value: Buffer): Promise<void> {
-  const sinks = [new RecordingSink(1), new RecordingSink(1)] as const;
+/** So many gets are answered with the value. */
+async function learn(target: FakeTarget, intake: PipeIntake, value: Buffer, count = 1): Promise<void> {
+  const sinks = [new RecordingSink(1), new RecordingSink(count)] as const;
   intake.submit(puts({ key: value }), sinks[0]);
-  intake.submit(gets(["key"]), sinks[1]);
+  intake.submit(gets(Array.from({ length: count }, () => "key")), sinks[1]);
   await Promise.all(sinks.map((sink) => sink.done));
   target.submissions.length = 0;
 }

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { ServerWritableStream } from "@grpc/grpc-js";
+import { limits } from "../../src/base/limits.js";
+import type { MessageCodec } from "../../src/proto/message-codec.js";
+import { streamMessages } from "../../src/rpc/server-stream.js";
+import { ManualClock } from "../client/manual-clock.js";
+
+const codec = {
+  encode: (text: string) => Buffer.from(text),
+  decode: (frame: Uint8Array) => Buffer.from(frame).toString(),
+} as MessageCodec<string>;
+
+/** A stream whose network takes a message when `take` is called. */
+class SlowCall {
+  readonly frames: string[] = [];
+  take = (): void => undefined;
+
+  write(frame: Buffer, taken: () => void): boolean {
+    this.frames.push(frame.toString());
+    this.take = taken;
+    return true;
+  }
+
+  get asCall(): ServerWritableStream<Buffer, Buffer> {
+    return this as unknown as ServerWritableStream<Buffer, Buffer>;
+  }
+}
+
+describe("a stream of messages", () => {
+  test("makes the next message when the network has taken the one before it, and no sooner", async () => {
+    const call = new SlowCall();
+    const made: string[] = [];
+    async function* messages(): AsyncGenerator<string> {
+      for (const text of ["a", "b", "c"]) {
+        made.push(text);
+        yield text;
+      }
+    }
+    const done = streamMessages(messages(), codec, call.asCall, new AbortController().signal, new ManualClock());
+    for (const count of [1, 2, 3]) {
+      await turns();
+      assert.deepEqual([made.length, call.frames.length], [count, count]);
+      call.take();
+    }
+    await done;
+  });
+
+  test("ends where its reader takes nothing for long, and ends its source", async () => {
+    const call = new SlowCall();
+    const clock = new ManualClock();
+    let ended = false;
+    async function* messages(): AsyncGenerator<string> {
+      try {
+        for (;;) yield "page";
+      } finally {
+        ended = true;
+      }
+    }
+    const done = streamMessages(messages(), codec, call.asCall, new AbortController().signal, clock);
+    await turns();
+    clock.advance(limits.streamStallMostMs - 1);
+    call.take();
+    await turns();
+    clock.advance(limits.streamStallMostMs - 1);
+    assert.deepEqual([call.frames.length, ended], [2, false]);
+    clock.advance(1);
+    await assert.rejects(done, { code: "DEADLINE_EXCEEDED" });
+    await turns();
+    assert.ok(ended);
+    assert.equal(clock.pendingTimers, 0);
+  });
+});
+
+/** Lets everything run that waits for nothing but its turn. */
+function turns(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
