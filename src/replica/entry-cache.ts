@@ -18,9 +18,8 @@ import { copyBytes } from "../base/bytes.js";
  * absence is a record too, so that a repeated read of a missing key, or the first put of a new one, needs no disk.
  */
 const segmentBytes = 1 << 20;
-/** A place counts units of 8 bytes over all segments. */
+/** A place counts units of 8 bytes over all segments, in 32 bits: 32 GiB at most. */
 const segmentShift = 17;
-/** Places have 32 bits: 32 GiB. */
 const segmentsMost = 2 ** (32 - segmentShift) - 1;
 const segmentUnits = 1 << segmentShift;
 const segmentUnitMask = segmentUnits - 1;
@@ -34,14 +33,10 @@ const slotsFewest = 1 << 10;
 /** A table that may become larger has its size from the start: to double it would stop everything for longer than a tenth of a second. */
 const growingSlotsMost = 1 << 23;
 const slotsMost = 2 ** 30;
-/** A fuller table is made twice as large. */
+/** A fuller table is made twice as large; the largest lets go of entries past the second. */
 const tableFillGrowing = 0.6;
-/** Where it may not be: a fuller one lets go of entries. */
 const tableFillMost = 0.8;
-/**
- * Past this fill of the largest table nothing stays without its value. A full table empties segments until there is a slot: where they
- * only lost their values no slot became free, and one `set` went through much of the cache.
- */
+/** Past this fill of the largest table nothing stays without its value: segments that are emptied for a slot would free none. */
 const withoutValueFillMost = 0.6;
 
 const versionHighMask = 0xffff;
@@ -229,8 +224,7 @@ export class EntryCache {
   }
 
   get #segmentsMost(): number {
-    const fitting = Math.floor((this.#budgetBytes - this.#slots.byteLength) / segmentBytes);
-    return Math.min(segmentsMost, Math.max(2, fitting));
+    return Math.min(segmentsMost, Math.max(2, Math.floor((this.#budgetBytes - this.#slots.byteLength) / segmentBytes)));
   }
 
   /** Twice the slots; their memory is taken from the segments. Tags are in the table, so no record is touched: 40 ns an entry, once. */

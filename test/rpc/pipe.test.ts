@@ -248,14 +248,17 @@ describe("a pipe", () => {
     filling.submit(puts({ small: "1", large: Buffer.alloc(limits.valueMaxBytes) }), filled);
     await filled.done;
     const stream = fixture.channel.openPipe(mapMethods.pipe);
-    // From now on small values are expected.
-    stream.write(encodePipeRequest(gets(["small"]), 1, 0));
-    await once(stream, "data");
+    // From then on small values are expected.
+    const smallBatches = 20;
+    for (let id = 1; id <= smallBatches; id++) {
+      stream.write(encodePipeRequest(gets(Array.from({ length: 60 }, () => "small")), id, 0));
+      await once(stream, "data");
+    }
     stream.pause();
     fixture.target.holding = true;
-    stream.write(encodePipeRequest(gets(Array.from({ length: 200 }, () => "large")), 2, 0));
-    await fixture.target.arrived(3);
-    const submission = fixture.target.submissions[2];
+    stream.write(encodePipeRequest(gets(Array.from({ length: 200 }, () => "large")), smallBatches + 1, 0));
+    await fixture.target.arrived(smallBatches + 2);
+    const submission = fixture.target.submissions[smallBatches + 1];
     assert.ok(submission !== undefined);
     for (let i = 0; i < 200; i++) fixture.target.answer(submission, [i]);
     let [values, refused] = [0, 0];
