@@ -8,6 +8,12 @@ import type { Token } from "../ring/token.js";
  * reports with the option's name.
  */
 
+/** The path of a folder; an empty text would be the folder in which the command runs. */
+export function folder(text: string): string {
+  if (text === "") throw new InvalidArgumentError("Write the path of a folder.");
+  return text;
+}
+
 /** "4GiB" → bytes. */
 export function sizeBytes(text: string): number {
   try {

@@ -306,11 +306,14 @@ interface EncodedUpdate {
 
 /** For callers without types: anything else would be taken for an empty list. Errors: INVALID_ARGUMENT. */
 function iterable<T>(name: string, values: Iterable<T>): Iterable<T> {
-  if (typeof (values as Iterable<T> | null | undefined)?.[Symbol.iterator] === "function") return values;
+  const isText = typeof values === "string";
+  if (!isText && typeof (values as Iterable<T> | null | undefined)?.[Symbol.iterator] === "function") return values;
   throw new BigMapError("INVALID_ARGUMENT", `The ${name} are not an array or another iterable`);
 }
 
 function conditionOf({ ifAbsent, ifVersion }: { readonly ifAbsent?: boolean; readonly ifVersion?: number }): number {
+  // A truthy value that is not true would drop the condition, and overwrite.
+  if (ifAbsent !== undefined && typeof ifAbsent !== "boolean") throw new BigMapError("INVALID_ARGUMENT", "ifAbsent is true or false");
   if (ifVersion === undefined) return ifAbsent === true ? operationCondition.ifAbsent : none;
   if (ifAbsent === true) throw new BigMapError("INVALID_ARGUMENT", "ifAbsent and ifVersion exclude each other");
   if (!Number.isSafeInteger(ifVersion) || ifVersion < 0) throw new BigMapError("INVALID_ARGUMENT", `${ifVersion} is not a version`);

@@ -51,7 +51,9 @@ function handedOver(): BigMapError {
 export function packPuts<K, V>(entries: Iterable<readonly [K, V]>, keyCodec: Codec<K>, valueCodec: Codec<V>): OperationBatchBuilder[] {
   let pack = new OperationBatchBuilder();
   const packs = [pack];
-  for (const [key, value] of entries) {
+  for (const entry of entries) {
+    if (!Array.isArray(entry)) throw new BigMapError("INVALID_ARGUMENT", "An entry is an array of a key and a value");
+    const [key, value] = entry as readonly [K, V];
     const encodedKey = encodeKey(keyCodec, key);
     const encodedValue = encodeValue(valueCodec, value);
     // No key takes more than its limit.

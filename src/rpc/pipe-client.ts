@@ -1,6 +1,6 @@
 import type { ServiceError } from "@grpc/grpc-js";
 import { giveBytes } from "../base/byte-pool.js";
-import type { Clock } from "../base/clock.js";
+import type { CancelTimer, Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { OperationBatch } from "../base/operation-batch.js";
@@ -36,6 +36,7 @@ export interface PipeClientOptions {
 /** One part is with the callers, one on the road, one with the server; halves left both ends idle at times, quarters cost more messages. */
 const handedOutParts = 3;
 const handedOutFewest = 32;
+const endGraceMs = 1_000;
 
 /**
  * One pipe to one replica. It never connects again by itself: when it is closed, whoever owns it decides about a new one.
@@ -56,6 +57,7 @@ export class PipeClient {
   #lastBatchId = 0;
   #wasFull = false;
   #endRequested = false;
+  #cancelCutOff: CancelTimer = () => undefined;
   #isHandingOut = false;
   #state: PipeState = { kind: "connecting" };
 
@@ -267,12 +269,22 @@ export class PipeClient {
     if (this.#queue.length > 0) return;
     this.#enter({ kind: "closing" });
     this.#stream.end();
+    this.#cutOffWhenIdle();
+  }
+
+  /** A replica that hangs does not end the pipe; where nothing is under way it is not waited for. */
+  #cutOffWhenIdle(): void {
+    this.#cancelCutOff = this.#options.clock.setTimer(endGraceMs, () => {
+      if (this.#sent.size === 0) this.abort(closedError());
+      else this.#cutOffWhenIdle();
+    });
   }
 
   #finish(error: BigMapError | undefined): void {
     if (this.#state.kind === "closed") return;
     // First closed, then the answers: what a caller asks as it is answered must not be sent on what has ended, and count as begun.
     this.#enter({ kind: "closed", error });
+    this.#cancelCutOff();
     // What was answered is answered, however the pipe ends.
     this.#handOut(Infinity);
     const loss = error ?? new BigMapError("UNAVAILABLE", "The connection ended before the answer");

@@ -249,6 +249,21 @@ export const conditionCases: readonly BadInput[] = [
     client: ({ client }) => client.map(knownMap).put(knownKey, value, { ifAbsent: true, ifVersion: 1 }),
     command: () => ({ words: ["put", knownMap, knownKey, "v", "--if-absent", "--if-version", "1"], exitCode: 2, code: "USAGE" }),
   },
+  {
+    name: "a condition that is true only in spirit",
+    code: "INVALID_ARGUMENT",
+    client: ({ client }) => client.map(knownMap).put(knownKey, value, { ifAbsent: "yes" as unknown as boolean }),
+  },
+  {
+    name: "an entry that is no pair",
+    code: "INVALID_ARGUMENT",
+    client: ({ client }) => client.map(knownMap).putMany([null as unknown as [string, Buffer]]),
+  },
+  {
+    name: "one text in place of several keys",
+    code: "INVALID_ARGUMENT",
+    client: ({ client }) => client.map(knownMap).getMany("abc"),
+  },
   ...[0, -1, NaN].map((timeoutMs): BadInput => ({
     name: `a timeout of ${timeoutMs} ms`,
     code: "INVALID_ARGUMENT",

@@ -7,6 +7,7 @@ import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { encodePipeResponse } from "../../src/proto/pipe-response-codec.js";
 import type { PipeStream } from "../../src/rpc/grpc-channel.js";
 import { PipeClient } from "../../src/rpc/pipe-client.js";
+import { ManualClock } from "../client/manual-clock.js";
 import { puts, RecordingSink } from "./pipe-fixture.js";
 
 /** A stream whose other end is the test. */
@@ -58,6 +59,24 @@ describe("a pipe that ends with answers that are not handed out", () => {
     );
     assert.equal(stream.written.length, 1);
     assert.equal(askedMeanwhile.loss?.mayHaveBegun, false);
+  });
+
+  test("is not waited for where its replica hangs and nothing is under way", async () => {
+    const stream = new FakeStream();
+    stream.end = () => undefined;
+    const clock = new ManualClock();
+    const pipe = new PipeClient(stream as unknown as PipeStream, { clock });
+    stream.emit("metadata");
+    const sink = new RecordingSink(operations);
+    pipe.submit(puts(Object.fromEntries(Array.from({ length: operations }, (_, i) => [`key-${i}`, "1"]))), sink);
+    const closed = pipe.close();
+    clock.advance(5_000);
+    assert.equal(sink.loss, undefined, "what is under way is waited for");
+    stream.emit("data", encodePipeResponse([{ batchId: 1, results: allWritten() }]));
+    await sink.done;
+    clock.advance(1_000);
+    await closed;
+    assert.equal(clock.pendingTimers, 0);
   });
 
   test("loses every operation that an answer named twice", () => {

@@ -5,7 +5,7 @@ import { limits } from "../../base/limits.js";
 import type { ServerConfig } from "../../server/config.js";
 import type { RunningServer } from "../../server/server.js";
 import { letHeapGrow } from "../heap-growth.js";
-import { endpoint, oneOf, sizeOption } from "../quantities.js";
+import { endpoint, folder, oneOf, sizeOption } from "../quantities.js";
 import type { VerbContext } from "../verb-context.js";
 
 interface StartOptions {
@@ -25,7 +25,7 @@ export function startVerb(context: VerbContext): Command {
     .description(
       "Runs a BigMap server until SIGINT (Ctrl-C) or SIGTERM, which stop it in order: it answers what it accepted, closes, exits 0.",
     )
-    .option("--data <dir>", "folder for the data; made if it is not there", "bigmap-data")
+    .option("--data <dir>", "folder for the data; made if it is not there", folder, "bigmap-data")
     .option("--listen <host:port>", "where to serve gRPC; port 0 takes a free one", endpoint, "127.0.0.1:7400")
     .addOption(
       sizeOption("--canister-cap <size>", "no data canister of a new map ever holds more (64KiB to 4GiB)", limits.canisterCapDefaultBytes),
