@@ -23,7 +23,7 @@ export const limits = {
   scanPageMaxEntries: 4_096,
   /** A scan page that filters by prefix also stops after reading this many bytes. */
   scanReadMaxBytes: 8 * mibBytes,
-  /** Pages that a replica reads at once; and those in service, until the network has taken them. The next wait in order. */
+  /** Pages that a replica reads at once; and those in service, until the gRPC library has taken them. The next wait in order. */
   scanPagesReadMost: 8,
   scanPagesServedMost: 32,
   /** Pages that wait; past it OVERLOADED. */

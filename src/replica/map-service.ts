@@ -53,7 +53,7 @@ function entryHandlers(operations: UnaryOperations): EntryHandlers {
 
 /**
  * Page after page until the limit or the end. The last page of a scan that reached its limit still says where to resume. Each page has a
- * place from before it is read until the network has taken it.
+ * place from before it is read until the gRPC library has taken it.
  */
 async function* scanPages(
   backend: MapBackend,

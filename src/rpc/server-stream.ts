@@ -5,8 +5,8 @@ import { limits } from "../base/limits.js";
 import type { MessageCodec } from "../proto/message-codec.js";
 
 /**
- * Sends each message of `messages` when the network has taken the one before it. Ends the source when the signal is aborted, and
- * then rejects with the signal's reason. Errors: DEADLINE_EXCEEDED where the reader does not take a message for `streamStallMostMs`.
+ * Sends each message of `messages` when the gRPC library has taken the one before it; it may hold some ten. Ends the source when the
+ * signal is aborted, and then rejects with its reason. Errors: DEADLINE_EXCEEDED where none is taken for `streamStallMostMs`.
  */
 export async function streamMessages<Response>(
   messages: AsyncIterable<Response>,

@@ -11,7 +11,7 @@ const codec = {
   decode: (frame: Uint8Array) => Buffer.from(frame).toString(),
 } as MessageCodec<string>;
 
-/** A stream whose network takes a message when `take` is called. */
+/** A stream that takes a message when `take` is called. */
 class SlowCall {
   readonly frames: string[] = [];
   take = (): void => undefined;
@@ -28,7 +28,7 @@ class SlowCall {
 }
 
 describe("a stream of messages", () => {
-  test("makes the next message when the network has taken the one before it, and no sooner", async () => {
+  test("makes the next message when the one before it was taken, and no sooner", async () => {
     const call = new SlowCall();
     const made: string[] = [];
     async function* messages(): AsyncGenerator<string> {
