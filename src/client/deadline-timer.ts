@@ -1,8 +1,5 @@
 import type { CancelTimer, Clock } from "../base/clock.js";
 
-/** setTimeout takes 31 bits. */
-const longestTimerMs = 2 ** 31 - 1;
-
 /** One timer for many deadlines: it is set for the earliest of them, and whoever owns it looks at all when it fires. */
 export class DeadlineTimer {
   readonly #clock: Clock;
@@ -21,7 +18,7 @@ export class DeadlineTimer {
     if (deadlineMs >= this.#atMs) return;
     this.#cancel?.();
     this.#atMs = deadlineMs;
-    const delayMs = Math.min(Math.max(1, deadlineMs - this.#clock.monotonicMs()), longestTimerMs);
+    const delayMs = Math.max(1, deadlineMs - this.#clock.monotonicMs());
     this.#cancel = this.#clock.setTimer(delayMs, () => {
       this.#cancel = undefined;
       this.#atMs = Infinity;

@@ -2,9 +2,6 @@ import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 
-/** setTimeout takes 31 bits. */
-const longestTimerMs = 2 ** 31 - 1;
-
 interface Waiting {
   readonly enter: () => void;
 }
@@ -96,7 +93,7 @@ export class Places {
         settle();
         reject(new BigMapError("DEADLINE_EXCEEDED", `Other ${what} were in service for ${timeoutMs} ms`));
       };
-      const cancelTimer = timeoutMs <= longestTimerMs ? clock.setTimer(timeoutMs, onDue) : (): void => undefined;
+      const cancelTimer = timeoutMs < Infinity ? clock.setTimer(timeoutMs, onDue) : (): void => undefined;
       this.#waiting.add(waiting);
       signal?.addEventListener("abort", onAbort, { once: true });
     });

@@ -5,7 +5,7 @@ import { BigMapError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { utf8 } from "../../src/client/codec.js";
 import type { MapHandle } from "../../src/client/map-handle.js";
-import { MapModel, type ModelOperation } from "./map-model.js";
+import { MapModel, modelOperations } from "./map-model.js";
 import { NodeUnderTest, get, put, putIfAbsent, settleAll } from "./node-under-test.js";
 import { SurveyedNode } from "./surveyed-node.js";
 
@@ -14,13 +14,7 @@ const key = fc.constantFrom(...keys);
 /** More than the entry cache keeps: every look-up of a stored entry must pass the absence filter. A survey's step reads one of them. */
 const value = fc.nat({ max: 999 }).map((number) => `${number}`.padEnd(265_000, "."));
 
-const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
-  fc.record({ kind: fc.constant("get" as const), key }),
-  fc.record({ kind: fc.constant("has" as const), key }),
-  fc.record({ kind: fc.constant("put" as const), key, value, ifAbsent: fc.boolean() }),
-  fc.record({ kind: fc.constant("replace" as const), key, value, staleBy: fc.constantFrom(0, 0, 7) }),
-  fc.record({ kind: fc.constant("delete" as const), key }),
-);
+const operation = modelOperations(key, value);
 const burst = fc.array(operation, { minLength: 1, maxLength: 8 });
 const step = fc.oneof(
   { weight: 8, arbitrary: burst.map((operations) => ({ kind: "burst" as const, operations })) },

@@ -7,19 +7,13 @@ import { utf8 } from "../../src/client/codec.js";
 import { openEmbedded } from "../../src/server/embedded.js";
 import { MemoryDisk } from "../../src/storage/memory-disk.js";
 import { MemoryEngine } from "../../src/storage/memory-engine.js";
-import { MapModel, type ModelOperation } from "./map-model.js";
+import { MapModel, modelOperations } from "./map-model.js";
 
 const keys = Array.from({ length: 40 }, (_, i) => `key-${i}`);
 const key = fc.constantFrom(...keys);
 const value = fc.tuple(fc.string({ maxLength: 8 }), fc.integer({ min: 0, max: 6_000 })).map(([text, length]) => text + "v".repeat(length));
 
-const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
-  fc.record({ kind: fc.constant("get" as const), key }),
-  fc.record({ kind: fc.constant("has" as const), key }),
-  fc.record({ kind: fc.constant("put" as const), key, value, ifAbsent: fc.boolean() }),
-  fc.record({ kind: fc.constant("replace" as const), key, value, staleBy: fc.constantFrom(0, 0, 7) }),
-  fc.record({ kind: fc.constant("delete" as const), key }),
-);
+const operation = modelOperations(key, value);
 
 const step = fc.oneof(
   {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { BigMapError } from "../../src/base/errors.js";
 import type { MapHandle } from "../../src/client/map-handle.js";
 
@@ -123,4 +124,15 @@ async function settle(work: Promise<unknown>): Promise<Settled> {
     assert.ok(error instanceof BigMapError, String(error));
     return { value: undefined, error };
   }
+}
+
+/** Every kind of operation on such keys and values. */
+export function modelOperations(key: fc.Arbitrary<string>, value: fc.Arbitrary<string>): fc.Arbitrary<ModelOperation> {
+  return fc.oneof(
+    fc.record({ kind: fc.constant("get" as const), key }),
+    fc.record({ kind: fc.constant("has" as const), key }),
+    fc.record({ kind: fc.constant("put" as const), key, value, ifAbsent: fc.boolean() }),
+    fc.record({ kind: fc.constant("replace" as const), key, value, staleBy: fc.constantFrom(0, 0, 7) }),
+    fc.record({ kind: fc.constant("delete" as const), key }),
+  );
 }
