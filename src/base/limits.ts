@@ -26,9 +26,12 @@ export const limits = {
   /** Pages that a replica reads at once; and those in service, until the gRPC library has taken them. The next wait in order. */
   scanPagesReadMost: 8,
   scanPagesServedMost: 32,
+  /** A page that was not taken after so long gives its place back, while fewer than so many have. */
+  scanPageHeldMostMs: 1_000,
+  scanPagesOverMost: 128,
   /** Pages that wait; past it OVERLOADED. */
   scanPagesWaitingMost: 1_024,
-  /** A stream whose reader takes nothing for so long is ended, so that it does not hold its place for ever. */
+  /** A stream whose reader takes nothing for so long is ended, so that it does not hold its page for ever. */
   streamStallMostMs: 30_000,
   listPageMaxMaps: 1_000,
 

@@ -53,7 +53,7 @@ function entryHandlers(operations: UnaryOperations): EntryHandlers {
 
 /**
  * Page after page until the limit or the end. The last page of a scan that reached its limit still says where to resume. Each page has a
- * place from before it is read until the gRPC library has taken it.
+ * place from before it is read until the gRPC library has taken it, or its reader has proved slow.
  */
 async function* scanPages(
   backend: MapBackend,
@@ -68,13 +68,15 @@ async function* scanPages(
   do {
     const maxEntries = Math.min(left, limits.scanPageMaxEntries);
     await places.take(context.signal);
+    let give = (): void => places.give();
     try {
       const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly }, context.signal);
       left -= page.entries.length;
       cursor = page.cursor;
+      give = places.giveLater();
       yield keysOnly ? { cursor: page.cursor, entries: page.entries.map((entry) => ({ ...entry, value: emptyBytes })) } : page;
     } finally {
-      places.give();
+      give();
     }
   } while (cursor !== undefined && left > 0 && !request.singlePage);
 }

@@ -12,11 +12,21 @@ export interface PlacesOptions {
   readonly what: string;
   readonly placesMost: number;
   readonly waitingMost: number;
+  /** Of `giveLater`: how late, and how many then go on without a place. */
+  readonly heldMostMs: number;
+  readonly overMost: number;
 }
 
 /** For the pages of scans: one takes megabytes while it is read and until it is sent. */
 export function scanPlaces(clock: Clock, placesMost: number): Places {
-  return new Places({ clock, what: "pages of scans", placesMost, waitingMost: limits.scanPagesWaitingMost });
+  return new Places({
+    clock,
+    what: "pages of scans",
+    placesMost,
+    waitingMost: limits.scanPagesWaitingMost,
+    heldMostMs: limits.scanPageHeldMostMs,
+    overMost: limits.scanPagesOverMost,
+  });
 }
 
 /** So many at once may be in service; the others wait, in the order in which they came. */
@@ -24,6 +34,8 @@ export class Places {
   readonly #options: PlacesOptions;
   readonly #waiting = new Set<Waiting>();
   #taken = 0;
+  /** In service for so long that they gave their places back. */
+  #over = 0;
 
   constructor(options: PlacesOptions) {
     this.#options = options;
@@ -69,6 +81,26 @@ export class Places {
     const [first] = this.#waiting;
     if (first === undefined) this.#taken--;
     else first.enter();
+  }
+
+  /**
+   * Gives the place back as soon as the returned function is called, which it must be; at the latest after `heldMostMs`, while fewer
+   * than `overMost` go on without one: who is slow for reasons of its own must not stop the others, nor pile up without end.
+   */
+  giveLater(): () => void {
+    const { clock, heldMostMs, overMost } = this.#options;
+    let isOver = false;
+    const cancelTimer = clock.setTimer(heldMostMs, () => {
+      if (this.#over >= overMost) return;
+      isOver = true;
+      this.#over++;
+      this.give();
+    });
+    return () => {
+      cancelTimer();
+      if (isOver) this.#over--;
+      else this.give();
+    };
   }
 
   #turn(signal: AbortSignal | undefined, timeoutMs: number): Promise<void> {

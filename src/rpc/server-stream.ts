@@ -16,46 +16,42 @@ export async function streamMessages<Response>(
   clock: Clock,
 ): Promise<void> {
   const source = messages[Symbol.asyncIterator]();
-  const aborted = rejectionOf(signal);
   try {
     for (;;) {
-      const next = await Promise.race([source.next(), aborted.promise]);
+      const next = await untilAborted(source.next(), signal);
       if (next.done === true) return;
-      await Promise.race([written(call, codec.encode(next.value), clock), aborted.promise]);
+      await written(call, codec.encode(next.value), signal, clock);
     }
   } catch (error) {
     // The source may be in the middle of a wait that never ends, so its own end is not waited for.
     void source.return?.().catch(() => undefined);
     throw error;
-  } finally {
-    aborted.forget();
   }
 }
 
 /** The stream's own buffer counts messages, not bytes, and takes sixteen: it says too late that the reader is slow. */
-function written(call: ServerWritableStream<Buffer, Buffer>, frame: Buffer, clock: Clock): Promise<void> {
+async function written(call: ServerWritableStream<Buffer, Buffer>, frame: Buffer, signal: AbortSignal, clock: Clock): Promise<void> {
+  let cancelTimer = (): void => undefined;
   const taken = new Promise<void>((resolve, reject) => {
     const seconds = limits.streamStallMostMs / 1000;
     const stalled = (): void => reject(new BigMapError("DEADLINE_EXCEEDED", `The reader of the stream took nothing for ${seconds} s`));
-    const cancelTimer = clock.setTimer(limits.streamStallMostMs, stalled);
-    call.write(frame, () => {
-      cancelTimer();
-      resolve();
-    });
+    cancelTimer = clock.setTimer(limits.streamStallMostMs, stalled);
+    call.write(frame, () => resolve());
   });
-  // Nobody waits for it any more where the signal was aborted first.
-  taken.catch(() => undefined);
-  return taken;
+  // A call that was cancelled takes nothing, and says nothing.
+  await untilAborted(taken, signal).finally(() => cancelTimer());
 }
 
-/** A promise that rejects when the signal is aborted. */
-function rejectionOf(signal: AbortSignal): { readonly promise: Promise<never>; forget(): void } {
-  let onAbort = (): void => undefined;
-  const promise = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason as Error);
+/**
+ * What the work comes to; rejects with the signal's reason as soon as it is aborted. Not a race with one promise of the signal for the
+ * whole stream: it would hold on to every message until the stream ends.
+ */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    const settled = (): void => signal.removeEventListener("abort", onAbort);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
+    void work.then(resolve, reject).finally(settled);
   });
-  promise.catch(() => undefined);
-  return { promise, forget: () => signal.removeEventListener("abort", onAbort) };
 }

@@ -50,6 +50,30 @@ describe("places", () => {
     assert.deepEqual(await outcomesOf([places.take(abort.signal)]), ["CANCELLED"]);
     assert.equal(clock.pendingTimers, 0);
   });
+
+  test("what is in service for long goes on without its place, while few do", async () => {
+    const { places, clock } = placesUnderTest();
+    const entered: number[] = [];
+    const giveLater = async (i: number): Promise<() => void> => {
+      await places.take();
+      entered.push(i);
+      return places.giveLater();
+    };
+    const waits = [0, 1, 2, 3].map(giveLater);
+    const slow = await Promise.all(waits.slice(0, 2));
+    clock.advance(heldMostMs - 1);
+    assert.deepEqual(entered, [0, 1]);
+    clock.advance(1);
+    // One may go on without; the other keeps its place.
+    slow.push(await (waits[2] as Promise<() => void>));
+    assert.deepEqual([entered, places.taken, places.waiting], [[0, 1, 2], 2, 1]);
+    slow[0]?.();
+    assert.deepEqual([places.taken, places.waiting], [2, 1]);
+    slow[1]?.();
+    slow.push(await (waits[3] as Promise<() => void>));
+    for (const give of slow.slice(2)) give();
+    assert.deepEqual([places.taken, places.waiting, clock.pendingTimers], [0, 0, 0]);
+  });
 });
 
 describe("scans by the hundred at one replica", () => {
@@ -87,9 +111,11 @@ describe("scans by the hundred at one replica", () => {
   });
 });
 
+const heldMostMs = 1_000;
+
 function placesUnderTest(): { places: Places; clock: ManualClock } {
   const clock = new ManualClock();
-  return { places: new Places({ clock, what: "tests", placesMost: 2, waitingMost: 3 }), clock };
+  return { places: new Places({ clock, what: "tests", placesMost: 2, waitingMost: 3, heldMostMs, overMost: 1 }), clock };
 }
 
 /** Counts the readers that are open at once, and can hold their reads. */

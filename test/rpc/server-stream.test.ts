@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { limits } from "../../src/base/limits.js";
 import type { MessageCodec } from "../../src/proto/message-codec.js";
@@ -70,7 +72,53 @@ describe("a stream of messages", () => {
     assert.ok(ended);
     assert.equal(clock.pendingTimers, 0);
   });
+
+  test("holds on to no message that was taken", async () => {
+    const call = new SlowCall();
+    const made: WeakRef<{ readonly text: string }>[] = [];
+    async function* messages(): AsyncGenerator<{ readonly text: string }> {
+      for (let i = 0; i < 20; i++) {
+        const message = { text: `page ${i}` };
+        made.push(new WeakRef(message));
+        yield message;
+      }
+    }
+    const textCodec = { encode: ({ text }: { readonly text: string }) => Buffer.from(text) } as MessageCodec<{ readonly text: string }>;
+    const abort = new AbortController();
+    const done = streamMessages(messages(), textCodec, call.asCall, abort.signal, new ManualClock());
+    for (let taken = 0; taken < 19; taken++) {
+      await turns();
+      call.take();
+    }
+    await turns();
+    assert.equal(made.length, 20);
+    collectGarbage();
+    const alive = made.filter((ref) => ref.deref() !== undefined).length;
+    assert.ok(alive <= 3, `${alive} of 20 messages are held`);
+    abort.abort(new Error("enough"));
+    await assert.rejects(done, { message: "enough" });
+  });
+
+  test("a stream that is cancelled leaves no timer behind", async () => {
+    const call = new SlowCall();
+    const clock = new ManualClock();
+    async function* messages(): AsyncGenerator<string> {
+      for (;;) yield "page";
+    }
+    const abort = new AbortController();
+    const done = streamMessages(messages(), codec, call.asCall, abort.signal, clock);
+    await turns();
+    assert.equal(clock.pendingTimers, 1);
+    abort.abort(new Error("enough"));
+    await assert.rejects(done, { message: "enough" });
+    assert.equal(clock.pendingTimers, 0);
+  });
 });
+
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+}
 
 /** Lets everything run that waits for nothing but its turn. */
 function turns(): Promise<void> {
