@@ -6,6 +6,7 @@ import { deltaKey, entryHeaderBytes, entryKeyPrefixBytes, writeEntryHeader, writ
 import type { WriteBatch } from "../storage/write-batch.js";
 import type { AbsenceFilter } from "./absence-filter.js";
 import type { BatchExecution } from "./batch-execution.js";
+import type { EntryCache } from "./entry-cache.js";
 import type { HostedCanister } from "./hosted-canister.js";
 import type { PendingKey } from "./pending-keys.js";
 
@@ -23,6 +24,8 @@ export class Commit {
   readonly details: (BigMapError | ValuePlace | undefined)[] = [];
   /** The canisters of which the commit has rows, and their totals once it is durable. */
   readonly touched: HostedCanister[] = [];
+  /** Kept so that reading ahead has a result, and is not left out. */
+  seen = 0;
   readonly #entries: number[] = [];
   readonly #bytes: number[] = [];
   readonly #sequences: number[] = [];
@@ -38,27 +41,56 @@ export class Commit {
     return this.rows.count > 0;
   }
 
-  /** The only place where the row of an entry is made; from here on the absence filter has its key. */
+  /**
+   * The only place where the row of an entry is made; from here on the absence filter has its key. Of several puts of a key in one commit
+   * only the last can ever be read: it takes the row of the one before, where the values' sizes are the same. Call before `addResult`.
+   */
   addPut(hosted: HostedCanister, key: PendingKey, version: number, values: Uint8Array, valueStart: number, valueEnd: number): void {
-    const keyBytes = key.keyEnd - key.keyStart;
-    const buffer = this.rows.reservePut(entryKeyPrefixBytes + keyBytes, entryHeaderBytes + valueEnd - valueStart);
-    let offset = this.rows.lastOffset;
-    writeEntryKeyPrefix(buffer, offset, key.mapId, key.tokenHigh, key.tokenLow);
-    offset += entryKeyPrefixBytes;
-    copyBytes(key.keys, key.keyStart, key.keyEnd, buffer, offset);
-    offset += keyBytes;
-    writeEntryHeader(buffer, offset, version, valueEnd - valueStart);
-    copyBytes(values, valueStart, valueEnd, buffer, offset + entryHeaderBytes);
+    const valueBytes = valueEnd - valueStart;
+    if (key.writtenBy !== this.number || key.rowValueBytes !== valueBytes) this.#reserveRow(key, valueBytes);
+    this.#writtenNow(key);
+    const { memory } = this.rows;
+    writeEntryHeader(memory, key.rowOffset, version, valueBytes);
+    copyBytes(values, valueStart, valueEnd, memory, key.rowOffset + entryHeaderBytes);
     if (key.isNew) this.absence.add(key.mapId, key.signedHigh, key.signedLow);
     this.#touch(hosted);
   }
 
+  /** Call before `addResult`. */
   addDelete(hosted: HostedCanister, key: PendingKey): void {
     const buffer = this.rows.reserveDelete(entryKeyPrefixBytes + key.keyEnd - key.keyStart);
-    const offset = this.rows.lastOffset;
-    writeEntryKeyPrefix(buffer, offset, key.mapId, key.tokenHigh, key.tokenLow);
-    copyBytes(key.keys, key.keyStart, key.keyEnd, buffer, offset + entryKeyPrefixBytes);
+    writeKey(buffer, this.rows.lastOffset, key);
+    key.rowValueBytes = -1;
+    this.#writtenNow(key);
     this.#touch(hosted);
+  }
+
+  /** Whether a later update of this commit wrote the key again: what result i wrote was never to be seen. */
+  isSuperseded(i: number): boolean {
+    const key = this.keys[i] as PendingKey;
+    return key.writtenBy === this.number && key.writtenAs !== i;
+  }
+
+  /** Brings the records of the keys near, for those who write them next; see `EntryCache.peek`. */
+  readAhead(cache: EntryCache): void {
+    let sum = 0;
+    for (let i = 0; i < this.keys.length; i++) {
+      sum += cache.peek((this.canisters[i] as HostedCanister).cacheSpace, (this.keys[i] as PendingKey).tokenLow);
+    }
+    this.seen = sum;
+  }
+
+  #reserveRow(key: PendingKey, valueBytes: number): void {
+    const keyBytes = entryKeyPrefixBytes + key.keyEnd - key.keyStart;
+    const buffer = this.rows.reservePut(keyBytes, entryHeaderBytes + valueBytes);
+    writeKey(buffer, this.rows.lastOffset, key);
+    key.rowOffset = this.rows.lastOffset + keyBytes;
+    key.rowValueBytes = valueBytes;
+  }
+
+  #writtenNow(key: PendingKey): void {
+    key.writtenBy = this.number;
+    key.writtenAs = this.keys.length;
   }
 
   #touch(hosted: HostedCanister): void {
@@ -120,6 +152,11 @@ export class Commit {
     } else execution.addError(index, detail as BigMapError);
     return execution;
   }
+}
+
+function writeKey(buffer: Buffer, offset: number, { mapId, tokenHigh, tokenLow, keys, keyStart, keyEnd }: PendingKey): void {
+  writeEntryKeyPrefix(buffer, offset, mapId, tokenHigh, tokenLow);
+  copyBytes(keys, keyStart, keyEnd, buffer, offset + entryKeyPrefixBytes);
 }
 
 /** Where a value lies. */

@@ -1,14 +1,15 @@
 import { copyBytes } from "../base/bytes.js";
+import { cacheSlotsAtFirst, cacheSlotsMost } from "./cache-table-size.js";
 
 /**
  * The entries that are kept in main memory, within a budget, so that hot reads do not reach the storage engine. HOT.
  *
- * Records lie in segments of 1 MiB, written from front to back; a hash table of typed arrays (open addressing, linear
- * probing) finds them. No object per entry: ten million small objects would ruin the garbage collector's pauses. When
- * the budget is used up the oldest segment is emptied: records that were read since they were written move to the newest
- * segment once more (FIFO with a second chance), the others go. An overwritten record stays as garbage until then. Of a record that
- * goes its size and version stay for one more round, where the value was much larger: an update needs no more of the entry before it, and
- * so reads nothing from the engine.
+ * Records lie in segments of 1 MiB, written from front to back; a hash table of typed arrays (open addressing, linear probing) finds them.
+ * No object per entry: ten million small objects would ruin the garbage collector's pauses. A value of the same size is written in the
+ * place of the one before; with another size the old record stays as garbage. When the budget is used up the oldest segment is emptied:
+ * records that were read since they were written move to the newest segment once more (FIFO with a second chance), the others go. Of a
+ * record that goes its size and version stay for one more round, where the value was much larger: an update needs no more of the entry
+ * before it, and so reads nothing from the engine.
  *
  *     record, 8-byte aligned, little-endian words:
  *     space u32 | token high u32 | token low u32 | version low u32 |
@@ -27,12 +28,6 @@ const headerBytes = 24;
 const headerWords = headerBytes / 4;
 /** Larger records would empty the cache for one entry; they are read from the engine. */
 const recordMaxBytes = segmentBytes / 4;
-/** The table has at most a slot for every so many bytes of budget. It starts small: large entries are few, and get the memory. */
-const bytesPerSlot = 96;
-const slotsFewest = 1 << 10;
-/** A table that may become larger has its size from the start: to double it would stop everything for longer than a tenth of a second. */
-const growingSlotsMost = 1 << 23;
-const slotsMost = 2 ** 30;
 /** A fuller table is made twice as large; the largest lets go of entries past the second. */
 const tableFillGrowing = 0.6;
 const tableFillMost = 0.8;
@@ -56,17 +51,12 @@ export class EntryCache {
   foundValueStart = 0;
   foundValueEnd = 0;
   foundValueBytes = 0;
-
   /** For the statistics. */
   entries = 0;
-
   readonly #budgetBytes: number;
   readonly #slotsMost: number;
   #mask: number;
-  /**
-   * For each slot two words, so that a look-up touches one line of memory: the tag of the record, and its place in units of 8 bytes over
-   * all segments, plus 1; 0: the slot is empty.
-   */
+  /** For each slot two neighbouring words: the record's tag; its place in units of 8 bytes over all segments, plus 1, or 0: empty. */
   #slots: Uint32Array;
   readonly #words: Uint32Array[] = [];
   readonly #bytes: Buffer[] = [];
@@ -76,8 +66,8 @@ export class EntryCache {
 
   constructor(budgetBytes: number) {
     this.#budgetBytes = budgetBytes;
-    this.#slotsMost = Math.min(slotsMost, Math.max(slotsFewest, 2 ** Math.ceil(Math.log2(budgetBytes / bytesPerSlot))));
-    const slots = this.#slotsMost > growingSlotsMost ? this.#slotsMost : slotsFewest;
+    this.#slotsMost = cacheSlotsMost(budgetBytes);
+    const slots = cacheSlotsAtFirst(this.#slotsMost);
     this.#mask = slots - 1;
     this.#slots = new Uint32Array(slots * 2);
   }
@@ -140,13 +130,14 @@ export class EntryCache {
     const keyBytes = keyEnd - keyStart;
     const valueBytes = valueEnd - valueStart;
     const recordBytes = roundedUp(headerBytes + keyBytes + valueBytes);
+    let slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
     if (recordBytes > recordMaxBytes) {
-      this.#forget(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
+      if (slot >= 0) this.#removeSlot(slot);
       return;
     }
-    // Making room may move or drop records, so the slot is looked up afterwards.
-    this.#makeRoom(recordBytes);
-    const slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
+    if (slot >= 0 && version !== 0 && this.#overwrite(slot, version, value, valueStart, valueEnd)) return;
+    // Making room may move or drop records.
+    if (this.#makeRoom(recordBytes)) slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
     const place = this.#head * segmentUnits + this.#headOffset / 8;
     const words = this.#words[this.#head] as Uint32Array;
     const bytes = this.#bytes[this.#head] as Buffer;
@@ -164,9 +155,18 @@ export class EntryCache {
     else this.#insert(tagOf(space, tokenLow), place);
   }
 
-  #forget(space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): void {
-    const slot = this.#slotOf(space, tokenHigh, tokenLow, key, keyStart, keyEnd);
-    if (slot >= 0) this.#removeSlot(slot);
+  /** Puts a value of the same size into the record's place, which then counts as read; false where it has another, or none. */
+  #overwrite(slot: number, version: number, value: Uint8Array, valueStart: number, valueEnd: number): boolean {
+    const place = (this.#slots[slot * 2 + 1] as number) - 1;
+    const words = this.#words[place >>> segmentShift] as Uint32Array;
+    const word = (place & segmentUnitMask) * 2;
+    const flags = words[word + 4] as number;
+    if ((flags & (absentFlag | withoutValueFlag)) !== 0 || words[word + 5] !== valueEnd - valueStart) return false;
+    words[word + 3] = version % 2 ** 32;
+    words[word + 4] = (Math.floor(version / 2 ** 32) & versionHighMask) | (flags & ~versionHighMask) | referencedFlag;
+    const offset = word * 4 + headerBytes + ((flags >>> keyBytesShift) & keyBytesMask);
+    copyBytes(value, valueStart, valueEnd, this.#bytes[place >>> segmentShift] as Buffer, offset);
+    return true;
   }
 
   #slotOf(space: number, tokenHigh: number, tokenLow: number, key: Uint8Array, keyStart: number, keyEnd: number): number {
@@ -215,12 +215,15 @@ export class EntryCache {
     this.entries--;
   }
 
-  /** Afterwards the head segment has room for the record and the table for one more. */
-  #makeRoom(recordBytes: number): void {
+  /** Afterwards the head segment has room for the record and the table for one more. Returns whether slots may have changed. */
+  #makeRoom(recordBytes: number): boolean {
     if (this.#words.length === 0) this.#addSegment();
-    if (this.entries >= (this.#mask + 1) * tableFillGrowing && this.#mask + 1 < this.#slotsMost) this.#growTable();
+    const isCrowded = this.entries >= (this.#mask + 1) * tableFillGrowing;
+    if (!isCrowded && this.#headOffset + recordBytes <= segmentBytes) return false;
+    if (isCrowded && this.#mask + 1 < this.#slotsMost) this.#growTable();
     while (this.#headOffset + recordBytes > segmentBytes) this.#openNextSegment();
     while (this.entries >= (this.#mask + 1) * tableFillMost) this.#openNextSegment();
+    return true;
   }
 
   get #segmentsMost(): number {
@@ -243,14 +246,7 @@ export class EntryCache {
   #dropLastSegment(): void {
     const last = this.#words.length - 1;
     this.#endSegment();
-    const records = this.#words[last] as Uint32Array;
-    for (let word = 0; word + headerWords <= records.length;) {
-      const recordBytes = recordBytesAt(records, word);
-      if (recordBytes === 0) break;
-      const slot = this.#slotAt(records, word, last * segmentUnits + word / 2);
-      if (slot >= 0) this.#removeSlot(slot);
-      word += recordBytes / 4;
-    }
+    this.#eachLive(last, (slot) => this.#removeSlot(slot));
     this.#words.pop();
     this.#bytes.pop();
     if (this.#head !== last) return;
@@ -287,16 +283,20 @@ export class EntryCache {
    * so that there is always progress; of the others what is small moves there or nothing.
    */
   #compactHead(): void {
-    const words = this.#words[this.#head] as Uint32Array;
     let kept = 0;
-    for (let offset = 0; offset + headerBytes <= segmentBytes;) {
-      const recordBytes = recordBytesAt(words, offset / 4);
-      if (recordBytes === 0) break;
-      const slot = this.#slotAt(words, offset / 4, this.#head * segmentUnits + offset / 8);
-      if (slot >= 0) kept += this.#keepOrRemove(slot, offset, kept, recordBytes);
-      offset += recordBytes;
-    }
+    this.#eachLive(this.#head, (slot, offset, recordBytes) => (kept += this.#keepOrRemove(slot, offset, kept, recordBytes)));
     this.#headOffset = kept;
+  }
+
+  /** Visits the records of a segment that the table names. */
+  #eachLive(segment: number, visit: (slot: number, offset: number, recordBytes: number) => void): void {
+    const words = this.#words[segment] as Uint32Array;
+    for (let offset = 0, recordBytes; offset + headerBytes <= segmentBytes; offset += recordBytes) {
+      recordBytes = recordBytesAt(words, offset / 4);
+      if (recordBytes === 0) return;
+      const slot = this.#slotAt(words, offset / 4, segment * segmentUnits + offset / 8);
+      if (slot >= 0) visit(slot, offset, recordBytes);
+    }
   }
 
   /** Moves a live record of the head segment from `offset` to `kept`, whole or without its value, or forgets it. Returns the bytes kept. */

@@ -20,6 +20,11 @@ export class PendingKey {
   valueEnd = 0;
   /** A put was decided where there was no entry: the absence filter may not have the key yet. */
   isNew = false;
+  /** The commit that wrote the key last, which of its results that is, and where in its rows the value lies; -1 bytes: a delete. */
+  writtenBy = 0;
+  writtenAs = 0;
+  rowOffset = 0;
+  rowValueBytes = 0;
   /** A query is behind the updates: from now on look-ups of the prior entry read its value too. */
   wantsValue = false;
   /** Why the prior entry could not be read. */

@@ -233,6 +233,7 @@ export class UpdatePipeline {
     }
     this.#pace.ended();
     commit.markCommitted();
+    commit.readAhead(this.#parts.cache);
     const dirty: BatchExecution[] = [];
     for (let i = 0; i < commit.keys.length; i++) {
       this.#remember(commit, i);
@@ -253,7 +254,7 @@ export class UpdatePipeline {
   /** Puts what the commit wrote into the cache. */
   #remember(commit: Commit, i: number): void {
     const status = commit.statuses[i] as number;
-    if (status !== resultStatus.written && status !== resultStatus.deleted) return;
+    if ((status !== resultStatus.written && status !== resultStatus.deleted) || commit.isSuperseded(i)) return;
     const key = commit.keys[i] as PendingKey;
     const { cacheSpace } = commit.canisters[i] as HostedCanister;
     this.#parts.stamps.bump(key.tokenHigh);

@@ -45,6 +45,11 @@ export class WriteBatch {
     return this.#buffer;
   }
 
+  /** The memory of the rows; good until the next call. */
+  get memory(): Buffer {
+    return this.#buffer;
+  }
+
   /** The packed rows; good until the next call. */
   bytes(): Buffer<ArrayBuffer> {
     return this.#buffer.subarray(0, this.sizeBytes);

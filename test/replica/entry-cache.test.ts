@@ -85,7 +85,8 @@ describe("the entry cache", () => {
       space: fc.integer({ min: 1, max: 3 }),
       kind: fc.constantFrom("find", "find", "put", "put", "absent"),
       bytes: fc.oneof(
-        { weight: 9, arbitrary: fc.nat({ max: 20_000 }) },
+        { weight: 6, arbitrary: fc.nat({ max: 20_000 }) },
+        { weight: 3, arbitrary: fc.constantFrom(0, 100, 5_000) },
         { weight: 1, arbitrary: fc.integer({ min: 200_000, max: 300_000 }) },
       ),
     });
@@ -112,6 +113,20 @@ describe("the entry cache", () => {
     for (let i = 0; i < 100_000; i++) if (checked.find(1, `k${i}`)) found++;
     assert.equal(found, checked.cache.entries);
     assert.ok(checked.find(1, "k99999"));
+  });
+
+  test("takes no more memory for a value of the same size, and lets nothing go for it", () => {
+    const checked = new CheckedCache(smallBudget);
+    checked.set(1, "neighbour", 1, valueOf(1, 1_000));
+    for (let i = 0; i < 10_000; i++) checked.set(1, "often", i + 1, valueOf(i, 1_000));
+    assert.ok(checked.find(1, "neighbour"));
+    assert.ok(checked.find(1, "often"));
+    checked.set(1, "often", 0, Buffer.alloc(0));
+    assert.ok(checked.find(1, "often"));
+    for (const version of [2 ** 32 - 1, 2 ** 48 - 1, 7]) {
+      checked.set(1, "often", version, valueOf(version, 500));
+      assert.ok(checked.find(1, "often"));
+    }
   });
 
   test("knows versions up to 2^48 and keys up to 4 KiB", () => {
