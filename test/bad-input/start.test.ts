@@ -103,6 +103,7 @@ describe("bigmap start", { concurrency: 2 }, () => {
     [["--canister-cap", "1KiB"], "INVALID_ARGUMENT"],
     [["--canister-cap", "5GiB"], "INVALID_ARGUMENT"],
     [["--memory", "1MiB"], "INVALID_ARGUMENT"],
+    [["--memory", "999TiB"], "INVALID_ARGUMENT"],
     [["--memory", `${"9".repeat(400)}GiB`], "INVALID_ARGUMENT"],
   ];
   for (const [each, code] of words) {
