@@ -9,10 +9,13 @@ const sourceFolders = ["src", "test", "bench"];
 const isCompiled = (path) => path.endsWith(".ts") && !path.endsWith(".d.ts");
 const isIgnored = (path) => path.endsWith("/.stamp") || path.startsWith("test/long/records/");
 
+export function isBuilt() {
+  const { digest, outputs } = wanted();
+  return isCurrent("dist/.stamp", digest, outputs);
+}
+
 export function build() {
-  const inputs = sourceFolders.flatMap(filesBelow).filter((path) => !isIgnored(path));
-  const outputs = inputs.map(outputOf);
-  const digest = contentDigest([...inputs, "tsconfig.json", "package.json", "package-lock.json", ".ci/build.mjs"]);
+  const { inputs, outputs, digest } = wanted();
   if (isCurrent("dist/.stamp", digest, outputs)) return;
   process.stderr.write("bigmap setup: compiling ...\n");
   rmSync("dist/.stamp", { force: true });
@@ -22,6 +25,12 @@ export function build() {
   compile();
   for (const path of inputs.filter((input) => !isCompiled(input))) copy(path, outputOf(path));
   writeStamp("dist/.stamp", digest);
+}
+
+function wanted() {
+  const inputs = sourceFolders.flatMap(filesBelow).filter((path) => !isIgnored(path));
+  const digest = contentDigest([...inputs, "tsconfig.json", "package.json", "package-lock.json", ".ci/build.mjs"]);
+  return { inputs, outputs: inputs.map(outputOf), digest };
 }
 
 function outputOf(path) {

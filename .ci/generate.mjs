@@ -10,11 +10,14 @@ import { contentDigest, isCurrent, writeStamp } from "./stamp.mjs";
 
 const outDir = "src/proto/gen";
 
+/** The tools must be installed. */
+export function isGenerated() {
+  const { digest, outputs } = wanted();
+  return isCurrent(`${outDir}/.stamp`, digest, outputs);
+}
+
 export function generate() {
-  const protos = filesBelow("proto").filter((path) => path.endsWith(".proto"));
-  const tools = ["node_modules/protobufjs-cli/package.json", "node_modules/@bufbuild/protoc-gen-es/package.json"];
-  const digest = contentDigest([...protos, ".ci/generate.mjs", ...tools]);
-  const outputs = [`${outDir}/bigmap.js`, `${outDir}/bigmap.d.ts`, ...protos.map(connectOutputOf)];
+  const { protos, digest, outputs } = wanted();
   if (isCurrent(`${outDir}/.stamp`, digest, outputs)) return;
   process.stderr.write("bigmap setup: generating code from proto/ ...\n");
   mkdirSync(outDir, { recursive: true });
@@ -27,6 +30,14 @@ export function generate() {
   renameSync(`${draft}.d.ts`, `${outDir}/bigmap.d.ts`);
   generateConnect();
   writeStamp(`${outDir}/.stamp`, digest);
+}
+
+function wanted() {
+  const protos = filesBelow("proto").filter((path) => path.endsWith(".proto"));
+  const tools = ["node_modules/protobufjs-cli/package.json", "node_modules/@bufbuild/protoc-gen-es/package.json"];
+  const digest = contentDigest([...protos, ".ci/generate.mjs", ...tools]);
+  const outputs = [`${outDir}/bigmap.js`, `${outDir}/bigmap.d.ts`, ...protos.map(connectOutputOf)];
+  return { protos, digest, outputs };
 }
 
 function connectOutputOf(proto) {

@@ -1,11 +1,12 @@
 // Makes a clone ready to run: installs the packages, generates code from proto/, compiles. Does only what is out of date,
-// so it is quick when nothing changed. `npm start`, `npm test` and `npm run check` call it first. Node's own modules only.
+// so it is quick when nothing changed. `npm start`, `npm test`, `npm run bigmap` and `npm run check` call it first. Prints nothing on
+// stdout. Node's own modules only.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "./build.mjs";
-import { generate } from "./generate.mjs";
+import { build, isBuilt } from "./build.mjs";
+import { generate, isGenerated } from "./generate.mjs";
 import { withLock } from "./lock.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -34,11 +35,14 @@ const misleading = new Set([
 
 try {
   checkNode();
-  await withLock(join(root, ".setup.lock"), () => {
-    install();
-    generate();
-    build();
-  });
+  // Where all is done nobody waits for the lock: the commands of a pipe begin at the same time.
+  if (!isInstalled() || !isGenerated() || !isBuilt()) {
+    await withLock(join(root, ".setup.lock"), () => {
+      install();
+      generate();
+      build();
+    });
+  }
 } catch (error) {
   process.stderr.write(`bigmap setup: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -1,8 +1,4 @@
-/**
- * `npm run bench`: how long the parts take, one by one. `npm run bench -- WORD ...` runs those whose name has one of the words,
- * `--smoke` does next to nothing, `--json FILE` writes the figures down, `--record` writes them to `bench/results/micro.json`,
- * `--folder FOLDER` is where data lies meanwhile (by default where the system keeps temporary files).
- */
+/** `npm run bench`: how long the parts take, one by one. */
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +12,17 @@ import { selectBenchmarks } from "./selection.js";
 const recordPath = join(projectRoot, "bench/results/micro.json");
 /** Whose versions are named. */
 const packages = { rocksdb: "@nxtedition/rocksdb", tinybench: "tinybench" };
+
+const help = `Usage: bench [options] [word...]
+
+Measures how long the parts take, one by one; with words, those whose name has one of them.
+
+Options:
+  --smoke            do next to nothing
+  --json <file>      write the figures down
+  --record           write them to bench/results/micro.json
+  --folder <folder>  where data lies meanwhile (by default where the system keeps temporary files)
+  -h, --help         print this`;
 
 function lineOf(row: MicroRow): string {
   const figures = [row.size, row.nanosecondsPerOperation, row.operationsPerSecond, row.p99Nanoseconds, row.samples];
@@ -43,9 +50,14 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
       json: { type: "string" },
       folder: { type: "string", default: tmpdir() },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
   const { smoke, record, json, folder } = values;
+  if (values.help) {
+    console.log(help);
+    return;
+  }
   if (record && (smoke || positionals.length > 0)) throw new Error("Only a run of everything at full size is recorded");
   const benchmarks = selectBenchmarks({ isSmoke: smoke, folder }, positionals);
   if (benchmarks.length === 0) throw new Error(`No benchmark's name has ${positionals.join(" or ")}`);

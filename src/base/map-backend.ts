@@ -43,6 +43,8 @@ export interface ScanPageRequest {
   /** Undefined: from the beginning. */
   readonly cursor: Uint8Array | undefined;
   readonly keysOnly: boolean;
+  /** True: a page that another replica has is NOT_OWNER, with its address. Else that replica is asked. */
+  readonly noForward?: boolean;
 }
 
 export interface ScannedEntry {
@@ -72,7 +74,7 @@ export interface MapBackend extends OperationTarget {
   stats(map: string): Promise<MapStatistics>;
   /**
    * Entries in ring order. `timeoutMs`: how long the page may wait for others before it, and for a connection; by default that of the
-   * connection. Errors: MAP_NOT_FOUND, CURSOR_INVALID, OVERLOADED, DEADLINE_EXCEEDED; the signal's reason.
+   * connection. Errors: MAP_NOT_FOUND, CURSOR_INVALID, NOT_OWNER, OVERLOADED, DEADLINE_EXCEEDED; the signal's reason.
    */
   scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage>;
 }

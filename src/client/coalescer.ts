@@ -328,11 +328,11 @@ export class Coalescer implements BatchOwner {
     terms.signal?.addEventListener("abort", this.#onLaneAbort, { once: true });
   }
 
-  #withdraw(batch: PendingBatch, reason: BigMapError): void {
+  #withdraw(batch: PendingBatch, reason: BigMapError, reasonIfUnsent = reason): void {
     if (batch.done) return;
     batch.giveUp();
-    const submitted = batch.sequence > 0;
-    batch.abandon(reason, submitted && (this.#ports.connection.withdraw?.(batch) ?? true));
+    const sent = batch.sequence > 0 && (this.#ports.connection.withdraw?.(batch) ?? true);
+    batch.abandon(sent ? reason : reasonIfUnsent, sent);
   }
 
   #sweep(): void {
@@ -340,7 +340,7 @@ export class Coalescer implements BatchOwner {
     const outage = this.#ports.connection.outage?.();
     let nextMs = Infinity;
     for (const batch of [...this.#sent]) {
-      if (batch.deadlineMs <= nowMs) this.#withdraw(batch, outage ?? tooLate(batch.terms));
+      if (batch.deadlineMs <= nowMs) this.#withdraw(batch, tooLate(batch.terms), outage);
       else if (!batch.done) nextMs = Math.min(nextMs, batch.deadlineMs);
     }
     this.#lane.refuseWhere((held) => (held.deadlineMs <= nowMs ? (held.error ?? outage ?? tooLate(held.terms)) : undefined));

@@ -83,8 +83,8 @@ class GrpcConnection implements Connection {
   }
 
   scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
-    const { maxEntries, ...rest } = request;
-    const message = { ...rest, limit: maxEntries, singlePage: true };
+    const { maxEntries, noForward = false, ...rest } = request;
+    const message = { ...rest, limit: maxEntries, singlePage: true, noForward };
     return this.#retrying(
       signal,
       async (channel, deadlineMs) => {

@@ -76,6 +76,8 @@ export interface ScanRequest {
   readonly keysOnly: boolean;
   /** The stream ends after one page. */
   readonly singlePage: boolean;
+  /** As in ScanPageRequest. */
+  readonly noForward: boolean;
 }
 
 export interface ScanResponse {
@@ -154,6 +156,7 @@ export const scanRequestCodec = messageCodec(
     cursor: presentBytes(wire.cursor),
     keysOnly: wire.keysOnly,
     singlePage: wire.singlePage,
+    noForward: wire.noForward,
   }),
 );
 

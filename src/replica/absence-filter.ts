@@ -19,15 +19,20 @@ const mapMultiplier = 0x85ebca6b;
  * then on that is kept by `Commit.addPut`, which makes the row of every put, and adds the key where there was no entry before.
  */
 export class AbsenceFilter {
-  readonly #words: Int32Array;
-  readonly #blockMask: number;
+  #words: Int32Array;
+  #blockMask: number;
   #isComplete = false;
+  #isGivenUp = false;
 
   /** `sizeBytes`: a power of two, from 64. */
   constructor(sizeBytes: number) {
     assert(sizeBytes >= blockWords * 4 && Number.isInteger(Math.log2(sizeBytes)), "the filter's size is a power of two");
     this.#words = new Int32Array(sizeBytes / 4);
     this.#blockMask = this.#words.length / blockWords - 1;
+  }
+
+  get sizeBytes(): number {
+    return this.#words.byteLength;
   }
 
   get isComplete(): boolean {
@@ -41,7 +46,17 @@ export class AbsenceFilter {
 
   /** Call when every stored entry was added. */
   complete(): void {
+    assert(!this.#isGivenUp, "a filter that was given up never knows all entries");
     this.#isComplete = true;
+  }
+
+  /** It will never be complete: lets go of its memory, and goes on saying "maybe". */
+  giveUp(): void {
+    this.#isComplete = false;
+    this.#isGivenUp = true;
+    // One block, so that adding needs no question of its own.
+    this.#words = new Int32Array(blockWords);
+    this.#blockMask = 0;
   }
 
   add(mapId: MapId, tokenHigh: number, tokenLow: number): void {

@@ -2,7 +2,7 @@ import { asBuffer } from "../base/bytes.js";
 import { sleep, type Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import { allEntriesRange, mapIdOfEntryKey, tokenOfEntryKey } from "../storage/key-layout.js";
-import type { KeyRange, StorageEngine } from "../storage/storage-engine.js";
+import type { KeyRange, RowPage, StorageEngine } from "../storage/storage-engine.js";
 import type { AbsenceFilter } from "./absence-filter.js";
 import type { HostedCanister } from "./hosted-canister.js";
 
@@ -13,8 +13,10 @@ export interface AbsenceSurveyParts {
   readonly logger: Logger;
 }
 
-/** One step reads so much, which takes a few milliseconds off this thread and less than one on it. */
-const step = { maxRows: 2_048, maxBytes: 256 * 1024 };
+/** One step reads rows of about so many bytes from the disk, which takes a few milliseconds off this thread and less than one on it. */
+const stepBytes = 256 * 1024;
+/** Values may have grown since the rows were counted. */
+const stepMaxRows = 500;
 /** After a step the survey rests for so many times as long as the step took. */
 const restRatio = 9;
 
@@ -22,7 +24,7 @@ const restRatio = 9;
  * Makes the absence filter of a store that was not empty at opening complete: reads all stored entries once, in the background, in a tenth
  * of the time at most. Each step reads the store as it is then, so that no old state is held for long. Nothing is missed: an entry that is
  * stored when a step passes its place is seen, and one that comes later was added by its put, as puts add from the opening on.
- * A failure leaves the filter incomplete, which only costs look-ups.
+ * Where that is not done, as the store is too large for the filter or cannot be read, the filter is given up: absent keys are looked up.
  */
 export class AbsenceSurvey {
   readonly #stopping = new AbortController();
@@ -41,8 +43,13 @@ export class AbsenceSurvey {
       return;
     }
     let entries = 0;
-    for (const { canister } of canisters) entries += canister.committedEntries;
-    if (entries <= filter.usefulEntriesMost) this.#running = this.#run();
+    let bytes = 0;
+    for (const { canister } of canisters) {
+      entries += canister.committedEntries;
+      bytes += canister.committedBytes;
+    }
+    if (entries > filter.usefulEntriesMost) filter.giveUp();
+    else this.#running = this.#run(Math.min(stepMaxRows, Math.ceil((stepBytes * Math.max(1, entries)) / Math.max(1, bytes))));
   }
 
   /** Resolves when nothing is read any more. */
@@ -51,24 +58,25 @@ export class AbsenceSurvey {
     return this.#running;
   }
 
-  async #run(): Promise<void> {
+  async #run(stepRows: number): Promise<void> {
     try {
-      await this.#addAll();
+      await this.#addAll(stepRows);
       this.parts.filter.complete();
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
+      this.parts.filter.giveUp();
       this.parts.logger.warn({ err: error }, "The stored entries were not all read: absent keys are looked up in the storage engine");
     }
   }
 
-  async #addAll(): Promise<void> {
+  async #addAll(stepRows: number): Promise<void> {
     const { clock, filter } = this.parts;
     const { signal } = this.#stopping;
     let range = allEntriesRange;
     for (;;) {
       signal.throwIfAborted();
       const beganMs = clock.monotonicMs();
-      const { keys, finished } = await this.#read(range);
+      const { keys, finished } = await this.#read(range, stepRows);
       for (const stored of keys) {
         const key = asBuffer(stored);
         const { high, low } = tokenOfEntryKey(key);
@@ -81,14 +89,14 @@ export class AbsenceSurvey {
   }
 
   async #isEmpty(): Promise<boolean> {
-    const { keys, finished } = await this.#read(allEntriesRange);
+    const { keys, finished } = await this.#read(allEntriesRange, 1);
     return finished && keys.length === 0;
   }
 
-  async #read(range: KeyRange): Promise<{ readonly keys: readonly Uint8Array[]; readonly finished: boolean }> {
-    const reader = this.parts.engine.openReader(range);
+  async #read(range: KeyRange, maxRows: number): Promise<RowPage> {
+    const reader = this.parts.engine.openReader(range, "keys");
     try {
-      return await reader.next(step);
+      return await reader.next({ maxRows, maxBytes: stepBytes });
     } finally {
       reader.close();
     }

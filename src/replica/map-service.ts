@@ -13,10 +13,12 @@ import { UnaryOperations } from "./unary-operations.js";
 export function mapService(backend: MapBackend, ports: ServicePorts): Service {
   const pipes = new PipeServer({ target: backend, sessions: ports.sessions, clock: ports.clock });
   const places = scanPlaces(ports.clock, limits.scanPagesServedMost);
+  // A page that waits for another replica keeps its place meanwhile. Those that replicas ask for wait for no other, and have their own.
+  const forwardedPlaces = scanPlaces(ports.clock, limits.scanPagesServedMost);
   const handlers: ServiceHandlers<typeof mapMethods> = {
     ...mapHandlers(backend),
     ...entryHandlers(new UnaryOperations(backend)),
-    scan: (request, context) => scanPages(backend, places, request, context),
+    scan: (request, context) => scanPages(backend, request.noForward ? forwardedPlaces : places, request, context),
     pipe: (call) => pipes.accept(call),
   };
   return implementService(mapMethods, handlers, ports, () => pipes.drain());
@@ -61,7 +63,7 @@ async function* scanPages(
   request: ScanRequest,
   context: CallContext,
 ): AsyncGenerator<ScanResponse, void, undefined> {
-  const { map, prefix, keysOnly } = request;
+  const { map, prefix, keysOnly, noForward } = request;
   if (prefix.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", "The prefix is longer than any key");
   let left = request.limit === 0 ? Infinity : request.limit;
   let cursor = request.cursor;
@@ -70,7 +72,7 @@ async function* scanPages(
     await places.take(context.signal);
     let give = (): void => places.give();
     try {
-      const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly }, context.signal);
+      const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly, noForward }, context.signal);
       left -= page.entries.length;
       cursor = page.cursor;
       give = places.giveLater();

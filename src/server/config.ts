@@ -1,4 +1,5 @@
 import type { Durability } from "../storage/storage-engine.js";
+import { formatSizeBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import { blockCacheMostBytes, engineFewestBytes, writeBuffersMostBytes, type RocksEngineOptions } from "../storage/rocksdb-engine.js";
@@ -22,8 +23,8 @@ export interface ServerConfig extends NodeConfig {
   readonly listen: string;
 }
 
-/** Errors: INVALID_ARGUMENT, naming the setting. */
-export function assertConfig(config: NodeConfig): void {
+/** `machineBytes`: main memory that there is. Errors: INVALID_ARGUMENT, naming the setting. */
+export function assertConfig(config: NodeConfig, machineBytes: number): void {
   const { canisterCapBytes, memoryBytes } = config;
   const { canisterCapMinBytes, canisterCapMaxBytes } = limits;
   if (!(canisterCapBytes >= canisterCapMinBytes && canisterCapBytes <= canisterCapMaxBytes && Number.isInteger(canisterCapBytes))) {
@@ -36,6 +37,13 @@ export function assertConfig(config: NodeConfig): void {
     throw new BigMapError(
       "INVALID_ARGUMENT",
       `A memory budget of ${memoryBytes} B is not a number of bytes from ${limits.memoryMinBytes} B`,
+    );
+  }
+  if (memoryBytes > machineBytes) {
+    throw new BigMapError(
+      "INVALID_ARGUMENT",
+      `A memory budget of ${formatSizeBytes(memoryBytes)} is more than the ${formatSizeBytes(machineBytes)} that this machine has`,
+      { hint: "Choose a smaller budget, and leave room for what a server takes besides it: some 200 MiB." },
     );
   }
 }

@@ -5,6 +5,7 @@ import { silentLogger } from "../base/logger.js";
 import { BigMap } from "../client/bigmap.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
 import { LocalConnection } from "./local-connection.js";
+import { machineMemoryBytes } from "./machine-memory.js";
 import { Node } from "./node.js";
 
 export interface EmbeddedOptions {
@@ -12,7 +13,7 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
   /** Cap of the canisters of new maps; 4 GiB by default. */
   readonly canisterCapBytes?: number;
-  /** Main memory for entries and caches; 1 GiB by default. */
+  /** Main memory for entries and caches, no more than there is; 1 GiB by default. */
   readonly memoryBytes?: number;
   /** "fsync" by default: on the disk when a write resolves. */
   readonly durability?: Durability;
@@ -38,7 +39,7 @@ export async function openEmbedded(options: EmbeddedOptions, engine: StorageEngi
       durability: options.durability ?? "fsync",
       logLevel: "silent",
     },
-    { logger: silentLogger, ...(engine === undefined ? {} : { engine }) },
+    { logger: silentLogger, machineMemoryBytes: machineMemoryBytes(), ...(engine === undefined ? {} : { engine }) },
   );
   return new BigMap(new OwningConnection(node), { sessionId: embeddedSessionId });
 }

@@ -50,7 +50,10 @@ export class LocalConnection implements Connection {
 
   async scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
     const page = await this.replica.scanPage(request, signal, timeoutMs);
-    return "entries" in page ? page : this.links.scanPage(request, page.ownerAddress, signal, timeoutMs);
+    if ("entries" in page) return page;
+    const { ownerAddress } = page;
+    if (request.noForward !== true) return this.links.scanPage(request, ownerAddress, signal, timeoutMs);
+    throw new BigMapError("NOT_OWNER", `Another replica has this page: ${ownerAddress}`, { ownerAddress });
   }
 
   getRing(map: string): Promise<MapRing> {

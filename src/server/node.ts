@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly faults?: FaultPoints;
+  /** Main memory that there is. By default nobody looks. */
+  readonly machineMemoryBytes?: number;
   /** Tests hand in another engine. */
   readonly engine?: StorageEngine;
 }
@@ -45,7 +47,7 @@ export class Node {
    * DATA_DIR_IN_USE, DATA_DIR_NEWER, STORAGE_CORRUPT, STORAGE_FAILED, DISK_FULL.
    */
   static async open(config: NodeConfig, options: NodeOptions): Promise<Node> {
-    assertConfig(config);
+    assertConfig(config, options.machineMemoryBytes ?? Infinity);
     const { engine: engineOptions, ...shares } = divideMemory(config.memoryBytes);
     const engine = options.engine ?? (await openDataFolder(config.dataDir, engineOptions));
     try {

@@ -13,7 +13,7 @@ import type { Forwarder } from "../replica/dispatcher-parts.js";
 const connectTimeoutMs = 5_000;
 
 /**
- * Carries operations to the replicas that own their keys, over one connection to each. A forwarded batch asks not to be
+ * Carries operations to the replicas that own their keys, over one connection to each. What is forwarded asks not to be
  * forwarded again: two replicas that disagree about a ring end in an error that the client may retry, not in a loop.
  */
 export class ReplicaLinks implements Forwarder {
@@ -31,9 +31,9 @@ export class ReplicaLinks implements Forwarder {
     );
   }
 
-  /** Errors: UNAVAILABLE; those of the owner. */
+  /** A page as its owner reads it. Errors: UNAVAILABLE; those of the owner. */
   async scanPage(request: ScanPageRequest, address: string, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
-    return (await this.#connection(address)).scanPage(request, signal, timeoutMs);
+    return (await this.#connection(address)).scanPage({ ...request, noForward: true }, signal, timeoutMs);
   }
 
   async close(): Promise<void> {

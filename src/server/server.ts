@@ -8,6 +8,7 @@ import { SessionCounter } from "../rpc/session-counter.js";
 import type { ServerConfig } from "./config.js";
 import { crashAt, crashAtVariable } from "./crash-at.js";
 import { createLogger } from "./logging.js";
+import { machineMemoryBytes } from "./machine-memory.js";
 import { Node } from "./node.js";
 
 export interface RunningServer {
@@ -28,7 +29,11 @@ const drainTimeoutMs = 15_000;
  */
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
   const logger = createLogger(config.logLevel);
-  const node = await Node.open(config, { logger, faults: crashAt(process.env[crashAtVariable]) });
+  const node = await Node.open(config, {
+    logger,
+    faults: crashAt(process.env[crashAtVariable]),
+    machineMemoryBytes: machineMemoryBytes(),
+  });
   try {
     const ports: ServicePorts = { clock: systemClock, sessions: new SessionCounter(), logger };
     const services = [mapService(node.connection, ports), routerService(node.router, ports), replicaService(node.replica, ports)];

@@ -10,6 +10,7 @@ import type {
   ReadRangeOptions,
   ReadReceiver,
   RowPage,
+  RowPart,
   SnapshotReader,
   StorageEngine,
   StorageStatistics,
@@ -54,9 +55,9 @@ export class MemoryEngine implements StorageEngine {
     return keys.map((key) => copyOf(this.#disk.rows.get(key)));
   }
 
-  openReader(range: KeyRange): SnapshotReader {
+  openReader(range: KeyRange, part: RowPart = "rows"): SnapshotReader {
     this.#assertOpen();
-    return new MemoryReader(this.#disk.rows.view(), range, () => this.#assertOpen());
+    return new MemoryReader(this.#disk.rows.view(), range, part, () => this.#assertOpen());
   }
 
   write(batch: WriteBatch, durability: Durability): Promise<void> {
@@ -112,13 +113,15 @@ export class MemoryEngine implements StorageEngine {
 
 class MemoryReader implements SnapshotReader {
   readonly #rows: Generator<Row, void>;
+  readonly #part: RowPart;
   readonly #assertOpen: () => void;
   #following: IteratorResult<Row, void> | undefined;
   #reading = false;
   #closed = false;
 
-  constructor(view: RowsView, range: KeyRange, assertOpen: () => void) {
+  constructor(view: RowsView, range: KeyRange, part: RowPart, assertOpen: () => void) {
     this.#rows = rowsFrom(view, seekRow(view, range.start), new Uint8Array(range.end));
+    this.#part = part;
     this.#assertOpen = assertOpen;
   }
 
@@ -140,7 +143,8 @@ class MemoryReader implements SnapshotReader {
   #readPage(page: RowPageBuilder): RowPage {
     let following = (this.#following ??= this.#rows.next());
     for (; following.done !== true && !page.full; following = this.#rows.next()) {
-      page.add(Buffer.from(following.value.key), Buffer.from(following.value.value));
+      const { key, value } = following.value;
+      page.add(Buffer.from(key), this.#part === "rows" ? Buffer.from(value) : undefined);
     }
     this.#following = following;
     return page.build(following.done === true);

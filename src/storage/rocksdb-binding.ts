@@ -37,9 +37,9 @@ export interface RocksBatch {
   _clear(): void;
 }
 
-/** Key, value, key, value, ... */
+/** Key, value, key, value, ...; without `values` each value is undefined. */
 export interface RocksRows {
-  readonly rows: readonly Buffer[];
+  readonly rows: readonly (Buffer | undefined)[];
   readonly finished: boolean;
 }
 
@@ -53,6 +53,7 @@ export interface RocksIteratorOptions {
   readonly lt: Uint8Array;
   readonly keyEncoding: "buffer";
   readonly valueEncoding: "buffer";
+  readonly values: boolean;
   /** A call of `_nextvAsync` ends after the row with which it has read more than this. */
   readonly highWaterMarkBytes: number;
 }

@@ -8,7 +8,7 @@ import { ReadThreads } from "./read-threads.js";
 import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
 import { describeRocksError, toStorageError } from "./rocksdb-errors.js";
 import { readerStepMaxBytes, RocksReader } from "./rocksdb-reader.js";
-import type { Durability, KeyRange, ReadReceiver, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
+import type { Durability, KeyRange, ReadReceiver, RowPart, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
 import { storageClosed } from "./storage-errors.js";
 import type { WriteBatch } from "./write-batch.js";
 
@@ -127,9 +127,9 @@ class RocksEngine implements StorageEngine {
     });
   }
 
-  openReader(range: KeyRange): SnapshotReader {
+  openReader(range: KeyRange, part?: RowPart): SnapshotReader {
     if (this.#closing !== undefined) throw storageClosed();
-    const reader = new RocksReader(this.#openIterator(range), (closed) => this.#readers.delete(closed));
+    const reader = new RocksReader(this.#openIterator(range, part), (closed) => this.#readers.delete(closed));
     // Held here, so that a reader that is forgotten is closed with the engine and not by the garbage collector.
     this.#readers.add(reader);
     return reader;
@@ -168,7 +168,7 @@ class RocksEngine implements StorageEngine {
     }
   }
 
-  #openIterator(range: KeyRange): ReturnType<RocksDatabase["iterator"]> | undefined {
+  #openIterator(range: KeyRange, part: RowPart = "rows"): ReturnType<RocksDatabase["iterator"]> | undefined {
     if (compareBytes(range.start, range.end) >= 0) return undefined;
     try {
       return this.#database.iterator({
@@ -176,6 +176,7 @@ class RocksEngine implements StorageEngine {
         lt: range.end,
         keyEncoding: "buffer",
         valueEncoding: "buffer",
+        values: part === "rows",
         highWaterMarkBytes: readerStepMaxBytes,
       });
     } catch (error) {

@@ -1,5 +1,5 @@
 import { assert } from "../base/errors.js";
-import type { RocksIterator } from "./rocksdb-binding.js";
+import type { RocksIterator, RocksRows } from "./rocksdb-binding.js";
 import { describeRocksError, toStorageError } from "./rocksdb-errors.js";
 import { RowPageBuilder } from "./row-page-builder.js";
 import type { ReadRangeOptions, RowPage, SnapshotReader } from "./storage-engine.js";
@@ -17,7 +17,7 @@ export class RocksReader implements SnapshotReader {
   readonly #iterator: RocksIterator | undefined;
   readonly #onClosed: (reader: RocksReader) => void;
   /** Key, value, key, value: read already and not yet handed out from `#position` on. */
-  #rows: readonly Buffer[] = [];
+  #rows: RocksRows["rows"] = [];
   #position = 0;
   #exhausted: boolean;
   #reading = false;
@@ -71,7 +71,7 @@ export class RocksReader implements SnapshotReader {
   #fill(page: RowPageBuilder): boolean {
     while (this.#position < this.#rows.length) {
       if (page.full) return true;
-      page.add(this.#rows[this.#position] as Buffer, this.#rows[this.#position + 1] as Buffer);
+      page.add(this.#rows[this.#position] as Buffer, this.#rows[this.#position + 1]);
       this.#position += 2;
     }
     return false;
@@ -85,7 +85,7 @@ export class RocksReader implements SnapshotReader {
     this.#exhausted = finished;
   }
 
-  #readRows(maxRows: number): Promise<{ readonly rows: readonly Buffer[]; readonly finished: boolean }> {
+  #readRows(maxRows: number): Promise<RocksRows> {
     return new Promise((resolve, reject) => {
       this.#iterator?._nextvAsync(maxRows, {}, (error, result) => {
         if (error === null) resolve(result);

@@ -19,10 +19,13 @@ export class RowPageBuilder {
     return this.#keys.length >= this.#options.maxRows || this.#sizeBytes >= this.#options.maxBytes;
   }
 
-  add(key: Uint8Array, value: Uint8Array): void {
+  /** `value` is undefined for a reader of keys. */
+  add(key: Uint8Array, value: Uint8Array | undefined): void {
     this.#keys.push(key);
+    this.#sizeBytes += key.length;
+    if (value === undefined) return;
     this.#values.push(value);
-    this.#sizeBytes += key.length + value.length;
+    this.#sizeBytes += value.length;
   }
 
   build(finished: boolean): RowPage {

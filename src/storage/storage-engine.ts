@@ -19,13 +19,17 @@ export interface KeyRange {
 export interface ReadRangeOptions {
   /** Stops after this many rows. */
   readonly maxRows: number;
-  /** Stops after the row with which keys and values together reach this. */
+  /** Stops after the row with which what is read of the rows, keys and values together, reaches this. */
   readonly maxBytes: number;
 }
+
+/** What a reader reads of each row. */
+export type RowPart = "rows" | "keys";
 
 export interface RowPage {
   /** Rows in key order. */
   readonly keys: readonly Uint8Array[];
+  /** None where the reader reads keys. */
   readonly values: readonly Uint8Array[];
   /** True where the range has no more rows after these. */
   readonly finished: boolean;
@@ -72,8 +76,11 @@ export interface StorageEngine {
   /** As `readMany`, with a promise and a view for each value, undefined where there is none: for who reads now and then. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
 
-  /** A reader at the present state; made in this very turn. */
-  openReader(range: KeyRange): SnapshotReader;
+  /**
+   * A reader at the present state; made in this very turn. Where it reads "keys" the disk is read as for whole rows, and no value is
+   * copied: bound the rows of a step by what their values may weigh.
+   */
+  openReader(range: KeyRange, part?: RowPart): SnapshotReader;
 
   /**
    * Applies the batch in one atomic step. Batches are applied in the order of the calls; several may be under way.

@@ -24,6 +24,20 @@ describe("deadlines", () => {
     assert.deepEqual(await outcomesOf(calls), ["DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"]);
   });
 
+  test("without a connection what was never sent is UNAVAILABLE, and what was sent on the last one is too late", async () => {
+    const { clock, connection, map } = openFixture();
+    const sent = [map.get("a"), map.put("b", "1")];
+    await turn();
+    connection.isOut = true;
+    clock.advance(1_000);
+    assert.deepEqual(await outcomesOf(sent), ["DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"]);
+    connection.sends = false;
+    const waiting = [map.get("a"), map.put("b", "1")];
+    await turn();
+    clock.advance(1_000);
+    assert.deepEqual(await outcomesOf(waiting), ["UNAVAILABLE", "UNAVAILABLE"]);
+  });
+
   test("many operations need one timer", async () => {
     const { clock, map } = openFixture();
     for (let round = 0; round < 5; round++) {

@@ -13,6 +13,8 @@ export class HeldConnection extends MemoryConnection {
   readonly batches: HeldBatch[] = [];
   /** Whether batches count as sent when they are withdrawn. */
   sends = true;
+  /** There is no connection for what is submitted now; what was sent before may still be answered. */
+  isOut = false;
   closed = false;
 
   override submit(batch: OperationBatch, _sessionId: number, sink: ResultSink): void {
@@ -21,6 +23,10 @@ export class HeldConnection extends MemoryConnection {
 
   withdraw(_sink: ResultSink): boolean {
     return this.sends;
+  }
+
+  outage(): BigMapError | undefined {
+    return this.isOut ? new BigMapError("UNAVAILABLE", "The test cut the connection") : undefined;
   }
 
   override close(): Promise<void> {

@@ -90,7 +90,15 @@ const messages: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc.Arbi
     fc.record({ results: fc.array(fc.record({ version, existed: fc.boolean(), error }), { maxLength: 5 }) }),
   ],
   Scan: [
-    fc.record({ map: text, prefix: bytes(9), limit: version, cursor, keysOnly: fc.boolean(), singlePage: fc.boolean() }),
+    fc.record({
+      map: text,
+      prefix: bytes(9),
+      limit: version,
+      cursor,
+      keysOnly: fc.boolean(),
+      singlePage: fc.boolean(),
+      noForward: fc.boolean(),
+    }),
     fc.record({ entries: fc.array(entry, { maxLength: 5 }), cursor }),
   ],
   Stats: [byMap, fc.record({ entries: version, bytes: version, canisters: uint32, ringVersion: version, settings })],

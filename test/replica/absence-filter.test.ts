@@ -84,6 +84,15 @@ describe("an absence filter", () => {
     assert.equal(filter.isAbsent(1, 2, 3), false);
   });
 
+  test("that was given up keeps no memory, and says maybe for ever", () => {
+    const filter = completed(2 ** 20);
+    filter.giveUp();
+    assert.equal(filter.sizeBytes, 64);
+    filter.add(1, 2, 3);
+    for (const { high, low } of tokens(5, 100)) assert.equal(filter.isAbsent(1, high, low), false);
+    assert.throws(() => filter.complete(), /given up/);
+  });
+
   test("has a size that is a power of two", () => {
     for (const sizeBytes of [0, 32, 100, 3 * 2 ** 20]) assert.throws(() => new AbsenceFilter(sizeBytes), /power of two/);
     assert.equal(new AbsenceFilter(2 ** 20).usefulEntriesMost, Math.floor(2 ** 23 / 5));

@@ -6,6 +6,7 @@ import { AbsenceFilter } from "../../src/replica/absence-filter.js";
 import { AbsenceSurvey } from "../../src/replica/absence-survey.js";
 import type { HostedCanister } from "../../src/replica/hosted-canister.js";
 import { encodeEntryKey } from "../../src/storage/key-layout.js";
+import type { KeyRange, ReadRangeOptions, RowPage, RowPart, SnapshotReader } from "../../src/storage/storage-engine.js";
 import { MemoryEngine } from "../../src/storage/memory-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
@@ -53,7 +54,7 @@ describe("a node on a store that holds entries", () => {
       await surveyed.goOn();
     }
     // What came meanwhile may lie before or behind the place where the survey was.
-    await surveyed.goOn();
+    for (let i = 0; i < 4; i++) await surveyed.goOn();
     const asks = [get("gone"), put("newer", "v"), putIfAbsent("newest", "v")];
     assert.equal(await readsOf(surveyed, asks, ["absent", "written", "written"]), 0);
     assert.ok((await readsOf(surveyed, [has("a"), has("d"), has("new-2")], ["found", "found", "found"])) > 0);
@@ -100,7 +101,9 @@ describe("a node on a store that holds entries", () => {
 
 describe("a survey", () => {
   const canistersOf = (...entries: number[]): HostedCanister[] =>
-    entries.map((committedEntries) => ({ canister: { committedEntries } }) as unknown as HostedCanister);
+    entries.map(
+      (committedEntries) => ({ canister: { committedEntries, committedBytes: 40 * committedEntries } }) as unknown as HostedCanister,
+    );
 
   async function engineWith(entries: number): Promise<MemoryEngine> {
     const engine = new MemoryEngine();
@@ -111,15 +114,58 @@ describe("a survey", () => {
   }
 
   test("is left out where there are too many entries for the filter", async () => {
-    const filter = new AbsenceFilter(64);
-    const survey = new AbsenceSurvey({ engine: await engineWith(103), filter, clock: new ManualClock(), logger: silentLogger });
-    await survey.begin(false, canistersOf(100, 3));
-    await survey.stop();
+    const filter = new AbsenceFilter(128);
+    const survey = new AbsenceSurvey({ engine: await engineWith(205), filter, clock: new ManualClock(), logger: silentLogger });
+    await survey.begin(false, canistersOf(200, 5));
     await settleAll();
     assert.equal(filter.isComplete, false);
-    await survey.begin(false, canistersOf(100, 2));
+    assert.equal(filter.sizeBytes, 64, "the memory was let go");
+    await survey.stop();
+  });
+
+  test("that was stopped does not begin anew", async () => {
+    const filter = new AbsenceFilter(128);
+    const survey = new AbsenceSurvey({ engine: await engineWith(204), filter, clock: new ManualClock(), logger: silentLogger });
+    await survey.stop();
+    await survey.begin(false, canistersOf(200, 4));
     await settleAll();
-    assert.equal(filter.isComplete, false, "a survey that was stopped does not begin anew");
+    assert.equal(filter.isComplete, false);
+    assert.equal(filter.sizeBytes, 128);
+  });
+
+  test("reads keys alone, as many in a step as weigh 256 KiB with their values", async () => {
+    const engine = await engineWith(2_000);
+    const rows: number[] = [];
+    const counted = new Proxy(engine, {
+      get: (target, name) => {
+        if (name !== "openReader") return Reflect.get(target, name, target) as unknown;
+        return (range: KeyRange, part: RowPart): SnapshotReader => {
+          assert.equal(part, "keys");
+          const reader = target.openReader(range, part);
+          const next = async (options: ReadRangeOptions): Promise<RowPage> => {
+            const page = await reader.next(options);
+            rows.push(page.keys.length);
+            return page;
+          };
+          return { next, close: () => reader.close() };
+        };
+      },
+    });
+    const filter = new AbsenceFilter(2 ** 16);
+    const clock = new ManualClock();
+    const survey = new AbsenceSurvey({ engine: counted, filter, clock, logger: silentLogger });
+    await survey.begin(false, canistersOf(1_000, 1_000));
+    for (let i = 0; i < 10 && !filter.isComplete; i++) await clock.advanceAndSettle(1).then(settleAll);
+    assert.equal(filter.isComplete, true);
+    assert.deepEqual(rows, [500, 500, 500, 500]);
+    await survey.stop();
+    rows.length = 0;
+    const heavy = [{ canister: { committedEntries: 2_000, committedBytes: 2_000 * 1_024 } } as unknown as HostedCanister];
+    const second = new AbsenceSurvey({ engine: counted, filter: new AbsenceFilter(2 ** 16), clock, logger: silentLogger });
+    await second.begin(false, heavy);
+    await settleAll();
+    assert.deepEqual(rows.slice(0, 1), [256]);
+    await second.stop();
   });
 
   test("adds every entry and completes the filter", async () => {
@@ -148,10 +194,10 @@ describe("a survey", () => {
     assert.equal(filter.isAbsent(1, 0, 0), false);
   });
 
-  test("that fails says so, and leaves the filter incomplete", async () => {
+  test("that fails says so, and gives the filter up", async () => {
     const warnings: unknown[] = [];
     const logger: Logger = { ...silentLogger, warn: (facts) => void warnings.push(facts) };
-    const filter = new AbsenceFilter(64);
+    const filter = new AbsenceFilter(128);
     const engine = await engineWith(1);
     await engine.close();
     const survey = new AbsenceSurvey({ engine, filter, clock: new ManualClock(), logger });
@@ -159,6 +205,7 @@ describe("a survey", () => {
     await settleAll();
     assert.equal(warnings.length, 1);
     assert.equal(filter.isComplete, false);
+    assert.equal(filter.sizeBytes, 64);
     await survey.stop();
   });
 });

@@ -4,6 +4,7 @@ import type {
   Durability,
   KeyRange,
   ReadReceiver,
+  RowPart,
   SnapshotReader,
   StorageEngine,
   StorageStatistics,
@@ -51,9 +52,9 @@ export class HeldReads implements StorageEngine {
     return this.engine.getMany(keys);
   }
 
-  openReader(range: KeyRange): SnapshotReader {
+  openReader(range: KeyRange, part?: RowPart): SnapshotReader {
     if (Buffer.compare(range.end, allEntriesRange.end) === 0) this.onSurvey();
-    return this.engine.openReader(range);
+    return this.engine.openReader(range, part);
   }
 
   write(batch: WriteBatch, durability: Durability): Promise<void> {

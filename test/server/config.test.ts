@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { totalmem } from "node:os";
 import { test } from "node:test";
 import { limits } from "../../src/base/limits.js";
-import { divideMemory } from "../../src/server/config.js";
+import { assertConfig, divideMemory } from "../../src/server/config.js";
+import { machineMemoryBytes } from "../../src/server/machine-memory.js";
 import { rocksOptions } from "../../src/storage/rocksdb-engine.js";
 
 const mibBytes = 2 ** 20;
@@ -23,6 +25,21 @@ test("the default budget is divided as ARCHITECTURE.md says", () => {
     [cacheBytes, absenceFilterBytes, memtableMemoryBudget, cacheSize].map((bytes) => bytes / limits.memoryDefaultBytes),
     [43 / 64, 1 / 64, 1 / 4, 1 / 16],
   );
+});
+
+test("a budget of more than the machine has is refused, one of all it has is not", () => {
+  const config = { dataDir: "unused", canisterCapBytes: limits.canisterCapDefaultBytes, durability: "fsync", logLevel: "silent" } as const;
+  const machineBytes = 8 * 2 ** 30;
+  assertConfig({ ...config, memoryBytes: machineBytes }, machineBytes);
+  assert.throws(() => assertConfig({ ...config, memoryBytes: 999 * 2 ** 40 }, machineBytes), {
+    code: "INVALID_ARGUMENT",
+    message: "A memory budget of 999 TiB is more than the 8 GiB that this machine has",
+    hint: /smaller budget/,
+  });
+});
+
+test("this machine has memory", () => {
+  assert.ok(machineMemoryBytes() >= limits.memoryMinBytes && machineMemoryBytes() <= totalmem());
 });
 
 test("of the smallest budget something is left for entries", () => {

@@ -215,6 +215,20 @@ export function storageEngineConformance(name: string, makeFixture: () => Promis
         }
       });
 
+      test("give keys alone where only keys are asked for, and count only them", async () => {
+        await write({ k0: "12345678", k1: "", k2: "x".repeat(100_000), k3: "1" });
+        const reader = engine.openReader({ start: bytes("k0"), end: bytes("k3") }, "keys");
+        const pages = [await reader.next({ maxRows: 100, maxBytes: 4 }), await reader.next({ maxRows: 1, maxBytes: 1000 })];
+        reader.close();
+        assert.deepEqual(
+          pages.map(({ keys, values, finished }) => [keys.map((key) => Buffer.from(key).toString()), values.length, finished]),
+          [
+            [["k0", "k1"], 0, false],
+            [["k2"], 0, true],
+          ],
+        );
+      });
+
       test("end a page with the row that reaches the bytes asked for", async () => {
         await write({ k0: "12345678", k1: "12345678", k2: "12345678", k3: "1" });
         assert.deepEqual(

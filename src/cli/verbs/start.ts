@@ -30,7 +30,13 @@ export function startVerb(context: VerbContext): Command {
     .addOption(
       sizeOption("--canister-cap <size>", "no data canister of a new map ever holds more (64KiB to 4GiB)", limits.canisterCapDefaultBytes),
     )
-    .addOption(sizeOption("--memory <size>", "main memory for entries; at least 16MiB", limits.memoryDefaultBytes))
+    .addOption(
+      sizeOption(
+        "--memory <size>",
+        "main memory for entries, from 16MiB to all there is; a server takes some 200MiB besides, more with large values",
+        limits.memoryDefaultBytes,
+      ),
+    )
     .addOption(
       new Option(
         "--durability <level>",
