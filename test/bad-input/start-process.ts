@@ -2,6 +2,9 @@ import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
 import { mainScript } from "./roads.js";
 
+const overrides = "-dac_override,-dac_read_search";
+const withoutOverride = ["--bounding-set", overrides, "--inh-caps", overrides];
+
 export interface ProcessEnd {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -15,10 +18,18 @@ export interface StartedProcess {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Runs `bigmap start --json` with these words until it listens, or has ended. With another user's id only root may. */
-export async function startProcess(words: readonly string[], uid?: number): Promise<StartedProcess> {
+export interface StartProcessOptions {
+  /** The modes of files and folders hold for the process even where it is root. */
+  readonly obeysModes?: boolean;
+}
+
+/** Runs `bigmap start --json` with these words until it listens, or has ended. */
+export async function startProcess(words: readonly string[], { obeysModes = false }: StartProcessOptions = {}): Promise<StartedProcess> {
   const all = [mainScript, "start", "--json", "--listen", "127.0.0.1:0", "--memory", "64MiB", "--log-level", "silent", ...words];
-  const child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", "pipe"], ...(uid === undefined ? {} : { uid, gid: uid }) });
+  // setpriv is part of util-linux, which every Debian has.
+  const wrapper = obeysModes && process.getuid?.() === 0 ? ["setpriv", ...withoutOverride, "--"] : [];
+  const [program, ...programWords] = [...wrapper, process.execPath, ...all] as [string, ...string[]];
+  const child = spawn(program, programWords, { stdio: ["ignore", "pipe", "pipe"] });
   const killWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", killWithUs);
   const ended = endOf(child).finally(() => process.off("exit", killWithUs));
@@ -26,8 +37,8 @@ export async function startProcess(words: readonly string[], uid?: number): Prom
 }
 
 /** Of a process that is not expected to come up. */
-export async function endOfStart(words: readonly string[], uid?: number): Promise<ProcessEnd> {
-  const started = await startProcess(words, uid);
+export async function endOfStart(words: readonly string[], options?: StartProcessOptions): Promise<ProcessEnd> {
+  const started = await startProcess(words, options);
   if (started.address !== undefined) started.kill("SIGKILL");
   return started.ended;
 }
