@@ -43,6 +43,11 @@ export class PipeBatch {
     return this.#missing === 0;
   }
 
+  /** Whether somebody still waits for operations of it. */
+  get isAwaited(): boolean {
+    return this.#missing > 0 && this.#sink !== ignoringSink;
+  }
+
   isFor(sink: PipeSink): boolean {
     return this.#sink === sink;
   }

@@ -9,6 +9,7 @@ import { decodePipeResponse, type PipeAnswer } from "../proto/pipe-response-code
 import { AnswerQueue } from "./answer-queue.js";
 import { failureOf, type PipeStream } from "./grpc-channel.js";
 import { PipeBatch, type PipeSink } from "./pipe-batch.js";
+import { PipeWindow } from "./pipe-window.js";
 
 /**
  * Life of a pipe. `connecting`: batches wait. `open`: they are sent. `closing`: one of the two ends ends it in order;
@@ -45,8 +46,8 @@ const endGraceMs = 1_000;
 export class PipeClient {
   readonly #stream: PipeStream;
   readonly #options: PipeClientOptions;
-  readonly #window: Budget;
-  readonly #queueBudget: Budget;
+  readonly #window: PipeWindow;
+  readonly #queueBudget: PipeWindow;
   readonly #sent = new Map<number, PipeBatch>();
   /** Answers that have come and are not handed out. */
   readonly #answers = new AnswerQueue();
@@ -64,8 +65,8 @@ export class PipeClient {
   constructor(stream: PipeStream, options: PipeClientOptions) {
     this.#stream = stream;
     this.#options = options;
-    this.#window = new Budget(options.windowMaxOperations ?? limits.pipeMaxOperations, options.windowMaxBytes ?? limits.pipeMaxBytes);
-    this.#queueBudget = new Budget(
+    this.#window = new PipeWindow(options.windowMaxOperations ?? limits.pipeMaxOperations, options.windowMaxBytes ?? limits.pipeMaxBytes);
+    this.#queueBudget = new PipeWindow(
       options.queueMaxOperations ?? limits.clientMaxOperations,
       options.queueMaxBytes ?? limits.clientMaxBytes,
     );
@@ -113,13 +114,13 @@ export class PipeClient {
       this.#queueBudget.give(pipeBatch);
       pipeBatch.lose(false, error);
     }
+    if (this.#endRequested) this.#endIfIdle();
   }
 
-  /** Sends what waits, takes the answers, and ends the pipe. */
+  /** Sends what waits, takes the answers that somebody waits for, and ends the pipe. */
   close(): Promise<void> {
     this.#endRequested = true;
-    if (this.#state.kind === "open") this.#endIfIdle();
-    else if (this.#state.kind === "connecting" && this.#queue.length === 0) this.abort(closedError());
+    this.#endIfIdle();
     return this.#closed;
   }
 
@@ -267,16 +268,18 @@ export class PipeClient {
 
   #endIfIdle(): void {
     if (this.#queue.length > 0) return;
+    if (this.#state.kind === "connecting") this.abort(closedError());
+    if (this.#state.kind !== "open") return;
     this.#enter({ kind: "closing" });
     this.#stream.end();
     this.#cutOffWhenIdle();
   }
 
-  /** A replica that hangs does not end the pipe; where nothing is under way it is not waited for. */
+  /** A replica that hangs does not end the pipe; where nobody waits for an answer it is not waited for. */
   #cutOffWhenIdle(): void {
     this.#cancelCutOff = this.#options.clock.setTimer(endGraceMs, () => {
-      if (this.#sent.size === 0) this.abort(closedError());
-      else this.#cutOffWhenIdle();
+      for (const pipeBatch of this.#sent.values()) if (pipeBatch.isAwaited) return this.#cutOffWhenIdle();
+      this.abort(closedError());
     });
   }
 
@@ -306,41 +309,6 @@ export class PipeClient {
     if (this.#state.kind === "closed" || this.#state.kind === state.kind) return;
     this.#state = state;
     this.#options.onStateChange?.(state);
-  }
-}
-
-/** How many operations and bytes are under way, against the most that may be. The last batch may overshoot it. */
-class Budget {
-  operations = 0;
-  #bytes = 0;
-  readonly #maxOperations: number;
-  readonly #maxBytes: number;
-
-  constructor(maxOperations: number, maxBytes: number) {
-    this.#maxOperations = maxOperations;
-    this.#maxBytes = maxBytes;
-  }
-
-  get isFull(): boolean {
-    return this.operations >= this.#maxOperations || this.#bytes >= this.#maxBytes;
-  }
-
-  take(pipeBatch: PipeBatch): void {
-    this.operations += pipeBatch.batch.count;
-    this.#bytes += pipeBatch.sizeBytes;
-  }
-
-  give(pipeBatch: PipeBatch): void {
-    this.giveOperations(pipeBatch.batch.count);
-    this.giveBytes(pipeBatch.sizeBytes);
-  }
-
-  giveOperations(operations: number): void {
-    this.operations -= operations;
-  }
-
-  giveBytes(bytes: number): void {
-    this.#bytes -= bytes;
   }
 }
 

@@ -22,6 +22,9 @@ export interface PipeConnectionPorts {
 /** Answers are not gathered past this many bytes. */
 const gatheredTargetBytes = 256 * 1024;
 
+/** So many messages may be with the gRPC library: each takes memory beside its bytes. */
+const unsentMessagesMost = 1_024;
+
 /** Less than this part of what is under way is few answers. */
 const smallPart = 4;
 
@@ -47,13 +50,13 @@ export class PipeConnection {
   #unansweredBytes = 0;
   /** Encoded answers that the network has not taken. */
   #unsentBytes = 0;
+  #unsentMessages = 0;
   /** What was answered in this turn of the loop and is not encoded. */
   #gathered: PipeAnswer[] = [];
   #gatheredBytes = 0;
   #gatheredResults = 0;
   #isPutOff = false;
   #paused = false;
-  #writable = true;
   #ending: Ending | undefined;
   #ended = false;
 
@@ -64,7 +67,6 @@ export class PipeConnection {
     this.#intake = new PipeIntake({ target, clock, sessionId, untakenBytes: this.#untakenBytes });
     call.on("data", (frame: Buffer) => this.#onFrame(frame));
     call.on("end", () => this.#beginEnd({ kind: "half-closed" }));
-    call.on("drain", () => this.#onDrain());
     call.on("error", () => this.#end());
     call.on("cancelled", () => this.#end());
     // The headers tell the client that the pipe stands: only then does it send.
@@ -158,22 +160,27 @@ export class PipeConnection {
 
   #write(frame: Buffer): void {
     this.#unsentBytes += frame.length;
-    this.#writable = this.#call.write(frame, () => {
+    this.#unsentMessages++;
+    this.#call.write(frame, () => {
       this.#unsentBytes -= frame.length;
+      this.#unsentMessages--;
       // grpc-js has put it into a buffer of its own.
       giveBytes(frame);
+      this.#throttle();
       this.#intake.resume();
     });
   }
 
-  #onDrain(): void {
-    this.#writable = true;
-    this.#throttle();
-  }
-
+  /**
+   * Counts itself what is unsent: the stream is full after 16 messages, and says that it has room only when it is empty, which it never
+   * is while large answers follow each other; a small get would not be read until they end.
+   */
   #throttle(): void {
     const isFull =
-      !this.#writable || this.#unansweredOperations >= limits.pipeMaxOperations || this.#unansweredBytes >= limits.pipeMaxBytes;
+      this.#unsentBytes >= limits.pipeReplyTargetBytes ||
+      this.#unsentMessages >= unsentMessagesMost ||
+      this.#unansweredOperations >= limits.pipeMaxOperations ||
+      this.#unansweredBytes >= limits.pipeMaxBytes;
     if (isFull === this.#paused || this.#ending !== undefined) return;
     this.#paused = isFull;
     if (isFull) this.#call.pause();

@@ -3,6 +3,7 @@ import { BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
 import {
+  isUpdate,
   kindOf,
   operationKind,
   type OperationBatch,
@@ -11,6 +12,7 @@ import {
   type ResultSink,
 } from "../base/operation-batch.js";
 import { ResultBatchBuilder } from "../base/result-batch-builder.js";
+import { expectedOfBatch, expectedOfPipe, type ExpectedAnswers } from "./expected-answers.js";
 
 export interface PipeIntakePorts {
   readonly target: OperationTarget;
@@ -20,36 +22,44 @@ export interface PipeIntakePorts {
   readonly untakenBytes: () => number;
 }
 
-/** Until values were answered: so few gets of a new pipe go together that the largest values find room. */
-const firstExpectedBytes = limits.pipeReplyTargetBytes / 64;
-/** So many gets of larger values than were expected, or of smaller ones, change what is expected wholly. */
-const learnedUpGets = 64;
-const learnedDownGets = 256;
-/** One turn's answers take away no more of it than this. */
-const learnedDownMost = 1 / 4;
-/** What an answer takes beside its value. */
-const answerOverheadBytes = 16;
+/** Where others wait, a turn is over after gets that are expected to take so much; each counts as if it took no less than this. */
+const turnBytes = limits.pipeReplyTargetBytes / 4;
+const turnBytesOfOneLeast = limits.pipeReplyTargetBytes / limits.pipeMaxGets;
+
+/** Of a batch whose values are not known so few gets go first that the largest find room. */
+const firstGets = limits.pipeReplyTargetBytes / limits.valueMaxBytes;
 
 /** A batch of which the operations from `next` on are not submitted. */
 interface WaitingBatch {
   readonly batch: OperationBatch;
   readonly sink: ResultSink;
+  /** From here on there are no updates. */
+  readonly queriesFrom: number;
+  readonly expected: ExpectedAnswers;
   next: number;
+  /** What is left of its turn. */
+  leftBytes: number;
 }
 
 /**
- * Hands the batches of one pipe on, in their order, each as far as its answers will find room: what the values of the gets under way
- * will take is guessed from those before. The others wait until the client has taken answers, so that no value is read which could not
- * be sent. A guess that was too low ends at the limit of the connection, with OVERLOADED. HOT: `submit`.
+ * Hands the batches of one pipe on, each as far as its answers will find room: what the values of the gets under way will take is
+ * guessed from those before. The others wait until the client has taken answers, so that no value is read which could not be sent. A
+ * guess that was too low ends at the limit of the connection, with OVERLOADED. HOT: `submit`.
+ *
+ * What waits goes on in its order, but batches without updates take turns, a piece each: one small get shall not wait for thousands of
+ * large ones. A batch with updates neither overtakes nor is overtaken until its last update has been submitted.
  */
 export class PipeIntake {
   readonly #ports: PipeIntakePorts;
-  readonly #waiting: WaitingBatch[] = [];
-  /** Submitted and not answered. */
+  /** One batch that has updates before it, or any number of batches that have none. Empty only where nothing waits. */
+  #turns: WaitingBatch[] = [];
+  /** What waits for all of these; the first has updates. */
+  #behind: WaitingBatch[] = [];
+  /** Submitted and not answered, and what these are expected to take. */
   #gets = 0;
-  /** Bytes of a value, on average. */
-  #expectedBytes = firstExpectedBytes;
-  #hasLearned = false;
+  #expectedBytes = 0;
+  /** Of gets that did not wait. */
+  readonly #expected = expectedOfPipe();
   #isSubmitting = false;
   readonly #resume = (): void => this.resume();
 
@@ -59,22 +69,21 @@ export class PipeIntake {
 
   submit(batch: OperationBatch, sink: ResultSink): void {
     const gets = getsBetween(batch, 0, batch.count);
-    if (this.#waiting.length === 0 && !this.#isSubmitting && (gets === 0 || gets <= this.#room())) {
-      this.#submitPiece(batch, gets, undefined, sink);
+    if (this.#turns.length === 0 && !this.#isSubmitting && (gets === 0 || gets <= this.#room(this.#expected))) {
+      this.#submitPiece(batch, gets, undefined, sink, this.#expected);
       return;
     }
-    this.#waiting.push({ batch, sink, next: 0 });
+    const expected = expectedOfBatch(this.#expected);
+    this.#enqueue({ batch, sink, queriesFrom: afterLastUpdate(batch), expected, next: 0, leftBytes: turnBytes });
     this.resume();
   }
 
   /** Submits what waits, as far as there is room by now. */
   resume(): void {
-    if (this.#isSubmitting || this.#waiting.length === 0) return;
+    if (this.#isSubmitting || this.#turns.length === 0) return;
     this.#isSubmitting = true;
     try {
-      for (let first = this.#waiting[0]; first !== undefined && this.#advance(first); first = this.#waiting[0]) {
-        if (first.next === first.batch.count) this.#waiting.shift();
-      }
+      for (let first = this.#first(); first !== undefined && this.#advance(first); first = this.#first()) this.#endTurn(first);
     } finally {
       this.#isSubmitting = false;
     }
@@ -82,70 +91,134 @@ export class PipeIntake {
 
   /** Forgets what waits: the pipe has ended. */
   clear(): void {
-    this.#waiting.length = 0;
+    this.#turns = [];
+    this.#behind = [];
+  }
+
+  #enqueue(waiting: WaitingBatch): void {
+    const first = this.#turns[0];
+    const mayJoin = first === undefined || (this.#behind.length === 0 && hasQueriesOnly(first) && hasQueriesOnly(waiting));
+    (mayJoin ? this.#turns : this.#behind).push(waiting);
+  }
+
+  /** The batch whose turn it is. One whose first values are on their way lets the others go on meanwhile. */
+  #first(): WaitingBatch | undefined {
+    const turns = this.#turns;
+    for (let seen = 0; seen < turns.length; seen++) {
+      const first = turns[0] as WaitingBatch;
+      if (first.expected.hasLearned || first.expected.gets < firstGets) return first;
+      turns.push(turns.shift() as WaitingBatch);
+    }
+    return undefined;
+  }
+
+  /** The first batch has been advanced. Once its turn is over what is left of it goes behind the others, unless there are updates in it. */
+  #endTurn(first: WaitingBatch): void {
+    const turns = this.#turns;
+    // The pipe may have ended meanwhile.
+    if (turns[0] !== first || !hasQueriesOnly(first)) return;
+    const isDone = first.next === first.batch.count;
+    if (!isDone && first.leftBytes >= turnBytesOfOne(first)) return;
+    first.leftBytes = turnBytes;
+    turns.shift();
+    if (isDone && turns.length === 0 && this.#behind.length > 0) turns.push(this.#behind.shift() as WaitingBatch);
+    if (turns[0] === undefined || hasQueriesOnly(turns[0])) {
+      while (this.#behind[0] !== undefined && hasQueriesOnly(this.#behind[0])) turns.push(this.#behind.shift() as WaitingBatch);
+    }
+    if (!isDone) turns.push(first);
   }
 
   /** Gets that may be submitted now. Where nothing is under way and nothing untaken, it is at least one. */
-  #room(): number {
+  #room(expected: ExpectedAnswers): number {
     const untakenBytes = this.#ports.untakenBytes();
-    const most = Math.floor((limits.pipeReplyTargetBytes - untakenBytes) / (this.#expectedBytes + answerOverheadBytes));
-    return Math.max(Math.min(limits.pipeMaxGets, most) - this.#gets, this.#gets === 0 && untakenBytes === 0 ? 1 : 0);
+    const most = Math.floor((limits.pipeReplyTargetBytes - untakenBytes - this.#expectedBytes) / expected.bytesOfOne);
+    return Math.max(Math.min(limits.pipeMaxGets - this.#gets, most), this.#gets === 0 && untakenBytes === 0 ? 1 : 0);
   }
 
   /** Submits the next piece of a batch; false where there is no room for any of it. */
   #advance(waiting: WaitingBatch): boolean {
-    const { batch, sink, next } = waiting;
+    const { batch, sink, next, expected } = waiting;
     if (batch.deadlineMs <= this.#ports.clock.monotonicMs()) {
       waiting.next = batch.count;
       sink.deliver(tooLate(batch, next));
       return true;
     }
-    const end = this.#endOfPiece(batch, next);
+    const end = endOfPiece(batch, next, Math.min(this.#room(expected), this.#mostOfTurn(waiting)));
     if (end === next) return false;
     waiting.next = end;
     const gets = getsBetween(batch, next, end);
-    if (end - next === batch.count) this.#submitPiece(batch, gets, undefined, sink);
-    else this.#submitPiece(pieceOf(batch, next, end), gets, next, sink);
+    waiting.leftBytes -= gets * turnBytesOfOne(waiting);
+    if (end - next === batch.count) this.#submitPiece(batch, gets, undefined, sink, expected);
+    else this.#submitPiece(pieceOf(batch, next, end), gets, next, sink, expected);
     return true;
   }
 
-  #endOfPiece(batch: OperationBatch, start: number): number {
-    let room = this.#room();
-    if (batch.atomic) return room > 0 ? batch.count : start;
-    let end = start;
-    for (; end < batch.count; end++) if (isGet(batch, end) && --room < 0) break;
-    return end;
+  #mostOfTurn(waiting: WaitingBatch): number {
+    const { expected, leftBytes } = waiting;
+    if (!expected.hasLearned) return firstGets - expected.gets;
+    return this.#turns.length > 1 ? Math.max(1, Math.floor(leftBytes / turnBytesOfOne(waiting))) : Infinity;
   }
 
   /** `firstIndex`: the piece's place in its batch; undefined: it is the batch. */
-  #submitPiece(piece: OperationBatch, gets: number, firstIndex: number | undefined, sink: ResultSink): void {
+  #submitPiece(piece: OperationBatch, gets: number, firstIndex: number | undefined, sink: ResultSink, expected: ExpectedAnswers): void {
     const { target, sessionId } = this.#ports;
-    this.#gets += gets;
-    if (gets === 0 && firstIndex === undefined) target.submit(piece, sessionId, sink);
-    else {
-      const deliver = (results: ResultBatch): void => this.#deliver(results, piece, gets, firstIndex, sink);
-      target.submit(piece, sessionId, sink.refusal === undefined ? { deliver } : { deliver, refusal: sink.refusal });
+    if (gets === 0 && firstIndex === undefined) {
+      target.submit(piece, sessionId, sink);
+      return;
     }
+    this.#count(expected, gets);
+    const deliver = (results: ResultBatch): void => {
+      this.#deliver(results, piece, gets, expected);
+      sink.deliver(firstIndex === undefined ? results : placed(results, firstIndex));
+      // Not from inside of the target, which is in the middle of its answers.
+      if (this.#turns.length > 0 && !this.#isSubmitting) queueMicrotask(this.#resume);
+    };
+    target.submit(piece, sessionId, sink.refusal === undefined ? { deliver } : { deliver, refusal: sink.refusal });
   }
 
-  #deliver(results: ResultBatch, piece: OperationBatch, gets: number, firstIndex: number | undefined, sink: ResultSink): void {
+  #deliver(results: ResultBatch, piece: OperationBatch, gets: number, expected: ExpectedAnswers): void {
     const answered = gets === piece.count ? results.count : getsAnswered(piece, results);
-    this.#gets -= answered;
+    this.#count(expected, -answered);
     // Those that were refused say nothing about the size of their values.
     const told = results.errors.size === 0 ? answered : answered - getsRefused(piece, results);
-    if (told > 0) this.#learn(results.values.length / told, told);
-    sink.deliver(firstIndex === undefined ? results : placed(results, firstIndex));
-    // Not from inside of the target, which is in the middle of its answers.
-    if (this.#waiting.length > 0 && !this.#isSubmitting) queueMicrotask(this.#resume);
+    if (told === 0) return;
+    this.#learn(this.#expected, results.values.length, told);
+    if (expected !== this.#expected) this.#learn(expected, results.values.length, told);
   }
 
-  /** Quickly where values are larger than expected; slowly where they are smaller, as a few missing keys say little of the next values. */
-  #learn(meanBytes: number, gets: number): void {
-    const difference = meanBytes - this.#expectedBytes;
-    if (difference <= 0) this.#expectedBytes += difference * Math.min(learnedDownMost, gets / learnedDownGets);
-    else this.#expectedBytes += difference * (this.#hasLearned ? Math.min(1, gets / learnedUpGets) : 1);
-    this.#hasLearned = true;
+  #count(expected: ExpectedAnswers, gets: number): void {
+    this.#gets += gets;
+    expected.gets += gets;
+    this.#expectedBytes += gets * expected.bytesOfOne;
   }
+
+  #learn(expected: ExpectedAnswers, valueBytes: number, gets: number): void {
+    this.#expectedBytes -= expected.bytes;
+    expected.learn(valueBytes, gets);
+    this.#expectedBytes += expected.bytes;
+  }
+}
+
+function hasQueriesOnly({ next, queriesFrom }: WaitingBatch): boolean {
+  return next >= queriesFrom;
+}
+
+function afterLastUpdate({ operations, count }: OperationBatch): number {
+  let end = count;
+  while (end > 0 && !isUpdate(operations[end - 1] as number)) end--;
+  return end;
+}
+
+function turnBytesOfOne({ expected }: WaitingBatch): number {
+  return Math.max(expected.bytesOfOne, turnBytesOfOneLeast);
+}
+
+/** Where the operations from `start` on end that have at most `room` gets. */
+function endOfPiece(batch: OperationBatch, start: number, room: number): number {
+  if (batch.atomic) return room > 0 ? batch.count : start;
+  let end = start;
+  for (let gets = 0; end < batch.count; end++) if (isGet(batch, end) && ++gets > room) break;
+  return end;
 }
 
 function isGet(batch: OperationBatch, index: number): boolean {

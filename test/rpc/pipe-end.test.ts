@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
 import { systemClock } from "../../src/base/clock.js";
+import { BigMapError } from "../../src/base/errors.js";
 import { resultStatus, type ResultBatch } from "../../src/base/operation-batch.js";
 import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { encodePipeResponse } from "../../src/proto/pipe-response-codec.js";
 import type { PipeStream } from "../../src/rpc/grpc-channel.js";
-import { PipeClient } from "../../src/rpc/pipe-client.js";
+import { PipeClient, type PipeClientOptions } from "../../src/rpc/pipe-client.js";
 import { ManualClock } from "../client/manual-clock.js";
 import { puts, RecordingSink } from "./pipe-fixture.js";
 
@@ -36,6 +37,16 @@ function allWritten(): ResultBatch {
   return results.build(true);
 }
 
+/** A pipe that stands, whose replica does not end it. */
+function hangingPipe(options: Partial<PipeClientOptions> = {}): { stream: FakeStream; clock: ManualClock; pipe: PipeClient } {
+  const stream = new FakeStream();
+  stream.end = () => undefined;
+  const clock = new ManualClock();
+  const pipe = new PipeClient(stream as unknown as PipeStream, { clock, ...options });
+  stream.emit("metadata");
+  return { stream, clock, pipe };
+}
+
 describe("a pipe that ends with answers that are not handed out", () => {
   test("hands them out, and sends nothing any more that is asked meanwhile", () => {
     const stream = new FakeStream();
@@ -62,11 +73,7 @@ describe("a pipe that ends with answers that are not handed out", () => {
   });
 
   test("is not waited for where its replica hangs and nothing is under way", async () => {
-    const stream = new FakeStream();
-    stream.end = () => undefined;
-    const clock = new ManualClock();
-    const pipe = new PipeClient(stream as unknown as PipeStream, { clock });
-    stream.emit("metadata");
+    const { stream, clock, pipe } = hangingPipe();
     const sink = new RecordingSink(operations);
     pipe.submit(puts(Object.fromEntries(Array.from({ length: operations }, (_, i) => [`key-${i}`, "1"]))), sink);
     const closed = pipe.close();
@@ -75,6 +82,35 @@ describe("a pipe that ends with answers that are not handed out", () => {
     stream.emit("data", encodePipeResponse([{ batchId: 1, results: allWritten() }]));
     await sink.done;
     clock.advance(1_000);
+    await closed;
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  test("is not waited for where its replica hangs and nobody waits for what is under way", async () => {
+    const { stream, clock, pipe } = hangingPipe();
+    const [withdrawn, awaited] = [new RecordingSink(1), new RecordingSink(operations)];
+    pipe.submit(puts({ key: "1" }), withdrawn);
+    pipe.submit(puts(Object.fromEntries(Array.from({ length: operations }, (_, i) => [`key-${i}`, "1"]))), awaited);
+    pipe.withdraw(withdrawn, new BigMapError("DEADLINE_EXCEEDED", "Too late"));
+    const closed = pipe.close();
+    clock.advance(5_000);
+    assert.equal(awaited.loss, undefined, "what somebody waits for is waited for");
+    stream.emit("data", encodePipeResponse([{ batchId: 2, results: allWritten() }]));
+    await awaited.done;
+    clock.advance(1_000);
+    assert.equal(pipe.state.kind, "closed");
+    await closed;
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  test("is not waited for where its replica hangs and what waited for the window was withdrawn", async () => {
+    const { clock, pipe } = hangingPipe({ windowMaxOperations: 1 });
+    const sinks = [new RecordingSink(1), new RecordingSink(1)] as const;
+    for (const sink of sinks) pipe.submit(puts({ key: "1" }), sink);
+    const closed = pipe.close();
+    for (const sink of sinks) pipe.withdraw(sink, new BigMapError("DEADLINE_EXCEEDED", "Too late"));
+    clock.advance(1_000);
+    assert.equal(pipe.state.kind, "closed");
     await closed;
     assert.equal(clock.pendingTimers, 0);
   });
