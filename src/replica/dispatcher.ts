@@ -47,6 +47,7 @@ export class Dispatcher implements OperationTarget {
   }
 
   submit(batch: OperationBatch, sessionId: SessionId, sink: ResultSink): void {
+    if (isUpdate(batch.operations[0] ?? 0)) this.#parts.pipeline.expectUpdates();
     this.dispatch(new BatchExecution(batch, sessionId, sink), undefined);
   }
 

@@ -85,6 +85,11 @@ export class UpdatePipeline {
     return this.#lastDurableNumber;
   }
 
+  /** Updates are about to be pushed: where nothing is under way, what writes them wakes up meanwhile. */
+  expectUpdates(): void {
+    if (this.isIdle) this.#parts.engine.expectWrite();
+  }
+
   /** Takes a group whose keys are registered as pending. */
   push(group: UpdateGroup): void {
     this.#queue.push(group);

@@ -81,6 +81,11 @@ export class CommitThread {
     });
   }
 
+  /** Wakes the thread, which looks out for a request then: a sleeping thread takes some 50 µs to wake up. */
+  expectWrite(): void {
+    this.#ring.wake();
+  }
+
   deleteRange(range: KeyRange): Promise<void> {
     const payload = Buffer.allocUnsafe(4 + range.start.length + range.end.length);
     payload.writeUInt32LE(range.start.length, 0);

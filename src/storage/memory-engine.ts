@@ -60,6 +60,10 @@ export class MemoryEngine implements StorageEngine {
     return new MemoryReader(this.#disk.rows.view(), range, part, () => this.#assertOpen());
   }
 
+  expectWrite(): void {
+    // Nothing of it sleeps.
+  }
+
   write(batch: WriteBatch, durability: Durability): Promise<void> {
     const rows = batch.take();
     return this.#enqueue(() => this.#disk.write(rows, durability));

@@ -14,6 +14,8 @@ const skipKind = 0;
 /** Words in front of the ring: how many frames were appended, and how many bytes were given back (both wrap). */
 const word = { appendedFrames: 0, releasedBytes: 1 } as const;
 const controlBytes = 64;
+/** A taker that was woken before there is a frame looks out for it so long, and sleeps again. */
+const expectedWithinMs = 0.06;
 
 /** `ringBytes` is a power of two, so that the counters of bytes may wrap. */
 export function requestRingMemory(ringBytes: number): SharedArrayBuffer {
@@ -74,6 +76,11 @@ export class RequestAppender {
     Atomics.notify(this.#control, word.appendedFrames);
   }
 
+  /** Wakes the taker before there is a frame: one is to come within microseconds. */
+  wake(): void {
+    Atomics.notify(this.#control, word.appendedFrames);
+  }
+
   /** Blocks the thread until memory was given back since `reserve` found too little. */
   waitForRoom(): void {
     Atomics.wait(this.#control, word.releasedBytes, this.#releasedBytes);
@@ -101,14 +108,21 @@ export class RequestTaker {
     this.payload = this.#ring.subarray(0, 0);
   }
 
-  /** Blocks the thread until there is a frame to take. */
+  /** Blocks the thread until there is a frame to take, or it was woken for one that does not come at once. */
   wait(): void {
     Atomics.wait(this.#control, word.appendedFrames, this.#takenFrames);
+    if (!this.#isEmpty) return;
+    const endMs = performance.now() + expectedWithinMs;
+    while (this.#isEmpty && performance.now() < endMs);
+  }
+
+  get #isEmpty(): boolean {
+    return Atomics.load(this.#control, word.appendedFrames) === this.#takenFrames;
   }
 
   /** Takes the next frame; false where there is none. */
   take(): boolean {
-    while (Atomics.load(this.#control, word.appendedFrames) !== this.#takenFrames) {
+    while (!this.#isEmpty) {
       const offset = this.#takenBytes % this.#ring.length;
       const payloadBytes = this.#ring.readUInt32LE(offset + 4);
       const start = offset + frameHeaderBytes;

@@ -135,6 +135,10 @@ class RocksEngine implements StorageEngine {
     return reader;
   }
 
+  expectWrite(): void {
+    this.#commits.expectWrite();
+  }
+
   async write(batch: WriteBatch, durability: Durability): Promise<void> {
     if (this.#closing !== undefined) throw storageClosed();
     return this.#commits.write(batch, durability);

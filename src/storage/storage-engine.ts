@@ -82,6 +82,9 @@ export interface StorageEngine {
    */
   openReader(range: KeyRange, part?: RowPart): SnapshotReader;
 
+  /** A write will come within microseconds: what would have to wake up for it may do so meanwhile. Costs little where none comes. */
+  expectWrite(): void;
+
   /**
    * Applies the batch in one atomic step. Batches are applied in the order of the calls; several may be under way.
    * After a failed write every later one is refused (STORAGE_FAILED, advice "permanent", certainly not applied): what is

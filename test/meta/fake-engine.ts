@@ -38,6 +38,8 @@ export class FakeEngine implements StorageEngine {
     };
   }
 
+  expectWrite(): void {}
+
   async write(batch: WriteBatch, durability: string): Promise<void> {
     const packed = Buffer.from(batch.bytes());
     const failure = this.nextFailure;

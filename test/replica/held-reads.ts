@@ -57,6 +57,10 @@ export class HeldReads implements StorageEngine {
     return this.engine.openReader(range, part);
   }
 
+  expectWrite(): void {
+    this.engine.expectWrite();
+  }
+
   write(batch: WriteBatch, durability: Durability): Promise<void> {
     return this.engine.write(batch, durability);
   }
