@@ -2,6 +2,7 @@ import { median } from "../../src/cli/bench/comparison.js";
 import { Records } from "../../src/cli/bench/records.js";
 import type { Cell, Target } from "../driver/measure.js";
 import { measure } from "../driver/measure.js";
+import type { Measurement } from "../driver/results.js";
 import { perSecondText } from "../peers/table.js";
 import { fillBatchEntries, fillBatchesInFlight } from "./fill-batches.js";
 import { Filler } from "./filler.js";
@@ -9,9 +10,12 @@ import { load, mapName, measureInRounds, openStage, targetOf, type GrowthPoint, 
 import { PacedGets } from "./paced-gets.js";
 
 const valueBytes = 100;
-const aloneRounds = 3;
+const closedLoopRounds = 3;
 
-/** Gets at half of the load that they reach alone, with and without a fill at full speed behind them. */
+/**
+ * Gets at half of the load that they reach alone, with and without a fill at full speed behind them; and at half of what they reach
+ * beside that fill, which takes its share of the processors: for half of the load alone not enough may be left.
+ */
 export const fillScenario: Scenario = async (run) => {
   const { callers, memoryBytes } = run.settings;
   const count = run.settings.fill.records;
@@ -20,15 +24,20 @@ export const fillScenario: Scenario = async (run) => {
   const closedLoop = targetOf(stage, records, count);
   await load(run, stage, records, count);
   const cell: Cell = { workload: "get", distribution: "uniform", valueBytes, callers };
-  const alonePerSecond = Math.round(await aloneThroughput(run, closedLoop, cell));
+  const alonePerSecond = Math.round(await closedLoopThroughput(run, closedLoop, cell));
   const pacePerSecond = Math.ceil(alonePerSecond / 2);
   run.say(`  gets alone: ${perSecondText(alonePerSecond)}, so that half load is ${perSecondText(pacePerSecond)}`);
-  const target: Target = { ...closedLoop, loader: new PacedGets(stage.road, records, closedLoop.log, pacePerSecond) };
+  const pacedAt = (perSecond: number): Target => ({ ...closedLoop, loader: new PacedGets(stage.road, records, closedLoop.log, perSecond) });
   const filling = { address: stage.server.address, map: mapName, valueBytes, firstRecord: count, entriesPerSecond: undefined };
   const filler = await Filler.start(run.bench, filling);
+  const around: GrowthPoint["around"] = (measured) => filler.during(measured);
+  const besidePerSecond = Math.round(await closedLoopThroughput(run, closedLoop, cell, around));
+  const besidePacePerSecond = Math.ceil(besidePerSecond / 2);
+  run.say(`  gets beside the fill: ${perSecondText(besidePerSecond)}, of which the half is ${perSecondText(besidePacePerSecond)}`);
   const points: GrowthPoint[] = [
-    { target, value: "none" },
-    { target, value: "running", around: (measured) => filler.during(measured), isNeverQuiet: true },
+    { target: pacedAt(pacePerSecond), value: "none" },
+    { target: pacedAt(pacePerSecond), value: "running", around, isNeverQuiet: true },
+    { target: pacedAt(besidePacePerSecond), value: "running, gets at half of what they reach beside it", around, isNeverQuiet: true },
   ];
   await measureInRounds(run, "fill", [cell], points);
   await filler.close();
@@ -40,17 +49,21 @@ export const fillScenario: Scenario = async (run) => {
     memoryBytes,
     aloneGetsPerSecond: alonePerSecond,
     paceGetsPerSecond: pacePerSecond,
+    besideGetsPerSecond: besidePerSecond,
+    besidePaceGetsPerSecond: besidePacePerSecond,
     fillEntriesPerSecond: Math.round(filler.entriesPerSecond),
     filledEntries: filler.entries,
   };
 };
 
-/** With the callers of the cell, each of which waits for its answer. */
-async function aloneThroughput(run: GrowthRun, target: Target, cell: Cell): Promise<number> {
+/** With the callers of the cell, each of which waits for its answer; alone, or with what is done `around` each measurement. */
+async function closedLoopThroughput(run: GrowthRun, target: Target, cell: Cell, around?: GrowthPoint["around"]): Promise<number> {
   const speeds: number[] = [];
-  for (let round = 1; round <= aloneRounds; round++) {
-    const { operationsPerSecond, errors, wrong } = await measure(target, cell, { ...run.settings, round, signal: run.signal });
-    if (errors + wrong > 0) throw new Error(`${errors} errors and ${wrong} wrong reads in the gets alone`);
+  for (let round = 1; round <= closedLoopRounds; round++) {
+    const restSeconds = around === undefined ? run.settings.restSeconds : 0;
+    const measured = (): Promise<Measurement> => measure(target, cell, { ...run.settings, restSeconds, round, signal: run.signal });
+    const { operationsPerSecond, errors, wrong } = await (around?.(measured) ?? measured());
+    if (errors + wrong > 0) throw new Error(`${errors} errors and ${wrong} wrong reads in a closed loop of gets`);
     speeds.push(operationsPerSecond);
   }
   return median(speeds);

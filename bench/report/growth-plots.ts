@@ -30,7 +30,7 @@ const dimensions: readonly Dimension[] = [
     fileName: "growth-fill",
     title: "Half load, while a fill runs in the background",
     axisTitle: "fill",
-    load: (callers) => `half of the pace that ${callers} callers reach alone`,
+    load: (callers) => `half of the pace that ${callers} callers reach alone, or beside the fill`,
   },
 ];
 
@@ -39,8 +39,8 @@ const panels = [
   { metric: "p99Us", axisTitle: "p99 latency", labelExpr: microsecondsLabel, format: formatMicroseconds },
 ] as const satisfies readonly { metric: MetricName; axisTitle: string; labelExpr: string; format: (value: number) => string }[];
 
-/** The quiet condition, and the one that is asked about. */
-const conditionColours = ["#B8CFDF", subjectLooks.bigmap.colour];
+/** The quiet condition, the one that is asked about, and another. */
+const conditionColours = ["#B8CFDF", subjectLooks.bigmap.colour, "#7FA8C9"];
 
 interface GrowthPoint {
   readonly subject: SubjectName;
@@ -132,10 +132,15 @@ function linePanel(points: readonly GrowthPoint[], dimension: Dimension, y: obje
   };
 }
 
-// Two conditions are no curve: bars side by side, ours in its colour, the quiet condition pale.
+function isQuiet(value: number | string): boolean {
+  return value === "none";
+}
+
+// A few conditions are no curve: bars side by side, ours in its colour, the quiet condition pale.
 function barPanel(points: readonly GrowthPoint[], dimension: Dimension, y: object, format: (value: number) => string): object {
   const condition = (value: number | string): string => `${dimension.axisTitle}: ${value}`;
-  const conditions = distinct(points.map(({ value }) => value));
+  const measured = distinct(points.map(({ value }) => value));
+  const conditions = [...measured.filter(isQuiet), ...measured.filter((value) => !isQuiet(value))];
   const subjects = distinct(points.map(({ subject }) => subject));
   const groupOf = ({ subject, workload }: GrowthPoint): string =>
     subjects.length > 1 ? `${subjectLabel(subject)}: ${workload}` : workload;
