@@ -1,5 +1,5 @@
 import { copyBytes } from "../base/bytes.js";
-import { cacheSlotsAtFirst, cacheSlotsMost } from "./cache-table-size.js";
+import { NextTable, cacheSlotsAtFirst, cacheSlotsMost, emptySlots, moveSlots, removeSlot } from "./cache-table.js";
 
 /**
  * The entries that are kept in main memory, within a budget, so that hot reads do not reach the storage engine. HOT.
@@ -28,7 +28,8 @@ const headerBytes = 24;
 const headerWords = headerBytes / 4;
 /** Larger records would empty the cache for one entry; they are read from the engine. */
 const recordMaxBytes = segmentBytes / 4;
-/** A fuller table is made twice as large; the largest lets go of entries past the second. */
+/** Past these fills a table twice as large is made ready, and taken; the largest lets go of entries past the third. */
+const tableFillPreparing = 0.45;
 const tableFillGrowing = 0.6;
 const tableFillMost = 0.8;
 /** Past this fill of the largest table nothing stays without its value: segments that are emptied for a slot would free none. */
@@ -58,6 +59,7 @@ export class EntryCache {
   #mask: number;
   /** For each slot two neighbouring words: the record's tag; its place in units of 8 bytes over all segments, plus 1, or 0: empty. */
   #slots: Uint32Array;
+  readonly #next = new NextTable();
   readonly #words: Uint32Array[] = [];
   readonly #bytes: Buffer[] = [];
   /** Segment being written, and how far. */
@@ -69,12 +71,16 @@ export class EntryCache {
     this.#slotsMost = cacheSlotsMost(budgetBytes);
     const slots = cacheSlotsAtFirst(this.#slotsMost);
     this.#mask = slots - 1;
-    this.#slots = new Uint32Array(slots * 2);
+    this.#slots = emptySlots(slots);
   }
 
   /** Bytes of memory in use. */
   get sizeBytes(): number {
-    return this.#words.length * segmentBytes + this.#slots.byteLength;
+    return this.#words.length * segmentBytes + this.#tableBytes;
+  }
+
+  get #tableBytes(): number {
+    return this.#slots.byteLength + this.#next.byteLength;
   }
 
   /** Looks the entry up; true where it, or its absence, is known: then the `found…` fields describe it. */
@@ -199,48 +205,40 @@ export class EntryCache {
     this.entries++;
   }
 
-  /** Removes a slot and closes the gap in its probe run (Knuth, TAOCP 6.4, algorithm R), so that no tombstones pile up. */
   #removeSlot(slot: number): void {
-    const mask = this.#mask;
-    const slots = this.#slots;
-    let gap = slot;
-    for (let next = (gap + 1) & mask; slots[next * 2 + 1] !== 0; next = (next + 1) & mask) {
-      const home = (slots[next * 2] as number) & mask;
-      if (((next - home) & mask) < ((next - gap) & mask)) continue;
-      slots[gap * 2] = slots[next * 2] as number;
-      slots[gap * 2 + 1] = slots[next * 2 + 1] as number;
-      gap = next;
-    }
-    slots[gap * 2 + 1] = 0;
+    removeSlot(this.#slots, slot);
     this.entries--;
   }
 
   /** Afterwards the head segment has room for the record and the table for one more. Returns whether slots may have changed. */
   #makeRoom(recordBytes: number): boolean {
     if (this.#words.length === 0) this.#addSegment();
-    const isCrowded = this.entries >= (this.#mask + 1) * tableFillGrowing;
-    if (!isCrowded && this.#headOffset + recordBytes <= segmentBytes) return false;
-    if (isCrowded && this.#mask + 1 < this.#slotsMost) this.#growTable();
+    const hasRoom = this.#headOffset + recordBytes <= segmentBytes;
+    const slots = this.#mask + 1;
+    const mayGrow = slots < this.#slotsMost;
+    if (hasRoom && this.entries < slots * tableFillPreparing) return false;
+    if (mayGrow && this.entries >= slots * tableFillPreparing) this.#next.prepare(slots * 2);
+    const isFull = this.entries >= slots * (mayGrow ? tableFillGrowing : tableFillMost);
+    // The table's memory is taken from the segments, one at a time.
+    const isOver = this.#words.length > this.#segmentsMost;
+    if (hasRoom && !isFull && !isOver) return false;
+    if (isFull && mayGrow) this.#growTable();
+    if (isOver) this.#dropLastSegment();
     while (this.#headOffset + recordBytes > segmentBytes) this.#openNextSegment();
     while (this.entries >= (this.#mask + 1) * tableFillMost) this.#openNextSegment();
     return true;
   }
 
   get #segmentsMost(): number {
-    return Math.min(segmentsMost, Math.max(2, Math.floor((this.#budgetBytes - this.#slots.byteLength) / segmentBytes)));
+    return Math.min(segmentsMost, Math.max(2, Math.floor((this.#budgetBytes - this.#tableBytes) / segmentBytes)));
   }
 
-  /** Twice the slots; their memory is taken from the segments. Tags are in the table, so no record is touched: 40 ns an entry, once. */
+  /** Twice the slots. */
   #growTable(): void {
     const before = this.#slots;
-    this.#slots = new Uint32Array(before.length * 2);
+    this.#slots = this.#next.take((this.#mask + 1) * 2);
     this.#mask = this.#slots.length / 2 - 1;
-    this.entries = 0;
-    for (let i = 0; i < before.length; i += 2) {
-      const place = before[i + 1] as number;
-      if (place !== 0) this.#insert(before[i] as number, place - 1);
-    }
-    while (this.#words.length > this.#segmentsMost) this.#dropLastSegment();
+    moveSlots(before, this.#slots);
   }
 
   #dropLastSegment(): void {
