@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { emptyBytes } from "../base/bytes.js";
 import { RequestAppender, requestRingMemory } from "./request-ring.js";
 import type { RocksFailure } from "./rocksdb-errors.js";
@@ -23,6 +24,7 @@ export interface CommitWorkerData {
   readonly state: Int32Array;
 }
 
+const hasSeveralProcessors = availableParallelism() > 1;
 const ringBytes = 8 * 2 ** 20;
 /** Larger batches are handed over, not copied. */
 const copiedMaxBytes = ringBytes / 8;
@@ -81,9 +83,12 @@ export class CommitThread {
     });
   }
 
-  /** Wakes the thread, which looks out for a request then: a sleeping thread takes some 50 µs to wake up. */
+  /**
+   * Wakes the thread, which looks out for a request then: a sleeping thread takes some 50 µs to wake up. Not on a single processor, where
+   * it would only be in the way of the thread that makes the request.
+   */
   expectWrite(): void {
-    this.#ring.wake();
+    if (hasSeveralProcessors) this.#ring.wake();
   }
 
   deleteRange(range: KeyRange): Promise<void> {
