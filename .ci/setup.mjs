@@ -36,7 +36,7 @@ const misleading = new Set([
 try {
   checkNode();
   // Where all is done nobody waits for the lock: the commands of a pipe begin at the same time.
-  if (!isInstalled() || !isGenerated() || !isBuilt()) {
+  if (!isAllDone()) {
     await withLock(join(root, ".setup.lock"), () => {
       install();
       generate();
@@ -46,6 +46,15 @@ try {
 } catch (error) {
   process.stderr.write(`bigmap setup: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
+}
+
+/** What another process is writing at this moment cannot be read, and is not done. */
+function isAllDone() {
+  try {
+    return isInstalled() && isGenerated() && isBuilt();
+  } catch {
+    return false;
+  }
 }
 
 function checkNode() {

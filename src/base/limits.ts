@@ -28,7 +28,7 @@ export const limits = {
   scanPagesServedMost: 32,
   /** A page that was not taken after so long gives its place back, while fewer than so many have. */
   scanPageHeldMostMs: 1_000,
-  scanPagesOverMost: 128,
+  scanPagesOverMost: 64,
   /** Pages that wait; past it OVERLOADED. */
   scanPagesWaitingMost: 1_024,
   /** A stream whose reader takes nothing for so long is ended, so that it does not hold its page for ever. */
@@ -58,7 +58,7 @@ export const limits = {
   pipeMaxBytes: 32 * mibBytes,
   /**
    * Answers of one pipe that its client has not taken, and those expected of gets under way: past it, and past this many gets, what
-   * comes next waits in its order.
+   * comes next waits; batches without updates take turns then.
    */
   pipeReplyTargetBytes: 16 * mibBytes,
   pipeMaxGets: 1_024,

@@ -95,6 +95,8 @@ class GrpcConnection implements Connection {
         return answer;
       },
       timeoutMs,
+      // Another replica asks, which then knows better whom to ask.
+      noForward ? ({ code }) => code === "NOT_OWNER" : undefined,
     );
   }
 
@@ -134,10 +136,11 @@ class GrpcConnection implements Connection {
     signal: AbortSignal | undefined,
     run: (channel: GrpcChannel, deadlineMs: number) => Promise<T>,
     timeoutMs = this.#options.timeoutMs,
+    isFinal: (error: BigMapError) => boolean = () => false,
   ): Promise<T> {
     const { clock, random } = this.#options;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
-    const options = { clock, random, deadlineMs, maxAttempts: Infinity, baseDelayMs: 10, maxDelayMs: 1_000 };
+    const options = { clock, random, deadlineMs, maxAttempts: Infinity, baseDelayMs: 10, maxDelayMs: 1_000, isFinal };
     return retrying(signal === undefined ? options : { ...options, signal }, () =>
       this.#home.call(deadlineMs, signal, (channel) => run(channel, deadlineMs)),
     );

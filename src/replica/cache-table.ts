@@ -3,7 +3,7 @@
 /** At most a slot for every so many bytes of budget. The table starts small: large entries are few, and get the memory. */
 const bytesPerSlot = 96;
 const slotsFewest = 1 << 10;
-/** A table that may become larger has its size from the start: to move so many entries would stop everything for a twentieth of a second. */
+/** A table that may become larger has its size from the start: to move so many entries would stop everything for long. */
 const growingSlotsMost = 1 << 23;
 const slotsMost = 2 ** 30;
 /** The tag of a record, and its place plus 1, or 0: empty. */

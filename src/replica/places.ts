@@ -84,18 +84,23 @@ export class Places {
   }
 
   /**
-   * Gives the place back as soon as the returned function is called, which it must be; at the latest after `heldMostMs`, while fewer
-   * than `overMost` go on without one: who is slow for reasons of its own must not stop the others, nor pile up without end.
+   * Gives the place back as soon as the returned function is called, which it must be, once; else after `heldMostMs`, or a multiple of it,
+   * as soon as fewer than `overMost` go on without one: who is slow for reasons of its own must not stop the others, nor may they pile
+   * up without end.
    */
   giveLater(): () => void {
     const { clock, heldMostMs, overMost } = this.#options;
     let isOver = false;
-    const cancelTimer = clock.setTimer(heldMostMs, () => {
-      if (this.#over >= overMost) return;
+    const giveIfMay = (): void => {
+      if (this.#over >= overMost) {
+        cancelTimer = clock.setTimer(heldMostMs, giveIfMay);
+        return;
+      }
       isOver = true;
       this.#over++;
       this.give();
-    });
+    };
+    let cancelTimer = clock.setTimer(heldMostMs, giveIfMay);
     return () => {
       cancelTimer();
       if (isOver) this.#over--;

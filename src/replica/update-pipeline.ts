@@ -85,9 +85,9 @@ export class UpdatePipeline {
     return this.#lastDurableNumber;
   }
 
-  /** Updates are about to be pushed: where nothing is under way, what writes them wakes up meanwhile. */
+  /** Updates are about to be pushed: where nothing is under way, what writes them wakes up meanwhile. Beside an fsync that costs little. */
   expectUpdates(): void {
-    if (this.isIdle) this.#parts.engine.expectWrite();
+    if (this.isIdle && this.#parts.durability === "fsync") this.#parts.engine.expectWrite();
   }
 
   /** Takes a group whose keys are registered as pending. */

@@ -245,6 +245,7 @@ export class PipeClient {
     }
     this.#loseQueue(error);
     this.#stream.end();
+    this.#cutOffWhenIdle();
   }
 
   #pump(): void {

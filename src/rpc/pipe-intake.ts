@@ -51,7 +51,7 @@ interface WaitingBatch {
  */
 export class PipeIntake {
   readonly #ports: PipeIntakePorts;
-  /** One batch that has updates before it, or any number of batches that have none. Empty only where nothing waits. */
+  /** One batch of which updates are left, or any number of batches that have none. Empty only where nothing waits. */
   #turns: WaitingBatch[] = [];
   /** What waits for all of these; the first has updates. */
   #behind: WaitingBatch[] = [];
@@ -266,7 +266,10 @@ function placed(results: ResultBatch, firstIndex: number): ResultBatch {
 }
 
 function tooLate(batch: OperationBatch, from: number): ResultBatch {
-  const error = new BigMapError("DEADLINE_EXCEEDED", "The client took no answers until the deadline, so this was not begun");
+  const error = new BigMapError(
+    "DEADLINE_EXCEEDED",
+    "The answers of what came before were not taken until the deadline, so this was not begun",
+  );
   const results = new ResultBatchBuilder(batch.count - from);
   for (let index = from; index < batch.count; index++) results.addError(index, error);
   return results.build(from === 0);

@@ -13,6 +13,8 @@ export interface RetryOptions {
   /** Monotonic; no attempt begins after it. Infinity: never. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+  /** A failure that no further attempt would change, though its advice is "transient": someone else must be asked. */
+  readonly isFinal?: (error: BigMapError) => boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export function backoffMs(random: Random, failures: number, baseDelayMs: number,
 }
 
 /**
- * Runs until it succeeds, as long as each failure's advice is "transient". Errors: the last failure, or the signal's
+ * Runs until it succeeds, as long as each failure's advice is "transient", and it is not final. Errors: the last failure, or the signal's
  * reason where it is aborted while waiting.
  */
 export async function retrying<Result>(options: RetryOptions, run: (attempt: number) => Promise<Result>): Promise<Result> {
@@ -34,7 +36,7 @@ export async function retrying<Result>(options: RetryOptions, run: (attempt: num
       return await run(attempt);
     } catch (thrown) {
       const error = BigMapError.from(thrown);
-      if (error.retry !== "transient" || attempt >= options.maxAttempts) throw error;
+      if (error.retry !== "transient" || attempt >= options.maxAttempts || options.isFinal?.(error) === true) throw error;
       const delayMs = backoffMs(options.random, attempt, options.baseDelayMs, options.maxDelayMs);
       if (options.clock.monotonicMs() + delayMs >= options.deadlineMs) throw error;
       await sleep(options.clock, delayMs, options.signal);

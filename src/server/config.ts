@@ -42,7 +42,7 @@ export function assertConfig(config: NodeConfig, machineBytes: number): void {
   if (memoryBytes > machineBytes) {
     throw new BigMapError(
       "INVALID_ARGUMENT",
-      `A memory budget of ${formatSizeBytes(memoryBytes)} is more than the ${formatSizeBytes(machineBytes)} that this machine has`,
+      `A memory budget of ${formatSizeBytes(memoryBytes)} is more than the ${formatSizeBytes(machineBytes)} that this process may take`,
       { hint: "Choose a smaller budget, and leave room for what a server takes besides it: some 200 MiB." },
     );
   }

@@ -5,7 +5,7 @@ import { silentLogger } from "../base/logger.js";
 import { BigMap } from "../client/bigmap.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
 import { LocalConnection } from "./local-connection.js";
-import { machineMemoryBytes } from "./machine-memory.js";
+import { defaultMemoryBytes, machineMemoryBytes } from "./machine-memory.js";
 import { Node } from "./node.js";
 
 export interface EmbeddedOptions {
@@ -35,7 +35,7 @@ export async function openEmbedded(options: EmbeddedOptions, engine: StorageEngi
     {
       dataDir: resolve(options.dataDir),
       canisterCapBytes: options.canisterCapBytes ?? limits.canisterCapDefaultBytes,
-      memoryBytes: options.memoryBytes ?? limits.memoryDefaultBytes,
+      memoryBytes: options.memoryBytes ?? defaultMemoryBytes(),
       durability: options.durability ?? "fsync",
       logLevel: "silent",
     },

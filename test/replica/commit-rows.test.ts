@@ -33,6 +33,26 @@ class RowsSeen {
   }
 }
 
+test("a write is expected as soon as updates come while nothing is under way, and only then", async (t) => {
+  let expected = 0;
+  const subject = await NodeUnderTest.open({
+    wrap: (engine) => {
+      engine.expectWrite = () => void expected++;
+      return engine;
+    },
+  });
+  t.after(() => subject.node.close());
+  await subject.ask([put("a", "1")]);
+  expected = 0;
+  const first = subject.ask([put("a", "2")]);
+  assert.equal(expected, 1);
+  const others = [subject.ask([put("a", "3")]), subject.ask([get("a")])];
+  assert.equal(expected, 1);
+  await Promise.all([first, ...others]);
+  await subject.ask([get("a"), put("a", "4")]);
+  assert.equal(expected, 1, "what begins with a read is not looked through");
+});
+
 describe("the rows of a commit", () => {
   keepLoopAlive();
 
@@ -49,6 +69,17 @@ describe("the rows of a commit", () => {
     assert.deepEqual(await subject.answers([get("a")]), ["=value 59"]);
     await subject.crash();
     assert.deepEqual(await subject.answers([get("a"), get("b")]), ["=value 59", "=once"]);
+    await subject.expectSound();
+    await subject.node.close();
+  });
+
+  test("the row is found again where the memory of the rows has grown meanwhile", async () => {
+    const { seen, subject } = await opened();
+    const large = Buffer.alloc(100_000, 7);
+    await subject.ask([put("a", "one"), put("b", large), put("a", "two"), put("c", large), put("a", "six")]);
+    assert.deepEqual(seen.take(), ["put a", "put b", "put c"]);
+    await subject.crash();
+    assert.deepEqual(await subject.answers([get("a"), get("c")]), ["=six", `=${large.toString()}`]);
     await subject.expectSound();
     await subject.node.close();
   });
@@ -83,7 +114,7 @@ describe("the rows of a commit", () => {
 
 async function opened(): Promise<{ seen: RowsSeen; subject: NodeUnderTest }> {
   const seen = new RowsSeen();
-  const subject = await NodeUnderTest.open({ wrap: (engine) => seen.around(engine) });
+  const subject = await NodeUnderTest.open({ capBytes: 2 ** 22, wrap: (engine) => seen.around(engine) });
   await subject.ask([put("warm", "up")]);
   seen.take();
   return { seen, subject };

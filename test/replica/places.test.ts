@@ -67,10 +67,14 @@ describe("places", () => {
     // One may go on without; the other keeps its place.
     slow.push(await (waits[2] as Promise<() => void>));
     assert.deepEqual([entered, places.taken, places.waiting], [[0, 1, 2], 2, 1]);
+    clock.advance(heldMostMs);
+    assert.deepEqual([places.taken, places.waiting], [2, 1]);
+    // Where one of those without ends, another may: at its next turn.
     slow[0]?.();
     assert.deepEqual([places.taken, places.waiting], [2, 1]);
-    slow[1]?.();
+    clock.advance(heldMostMs);
     slow.push(await (waits[3] as Promise<() => void>));
+    slow[1]?.();
     for (const give of slow.slice(2)) give();
     assert.deepEqual([places.taken, places.waiting, clock.pendingTimers], [0, 0, 0]);
   });

@@ -61,6 +61,25 @@ test("replicas that have all their places taken by pages of each other do not wa
   assert.deepEqual(new Set((await Promise.all(scans)).map(({ entries }) => entries.length)), new Set([2]));
 });
 
+test("a replica that has not the page is asked once: who asked knows better whom to ask next", async (t) => {
+  let asked = 0;
+  class WrongReplica extends FakeBackend {
+    override scanPage(): Promise<ScanPage> {
+      asked++;
+      return Promise.reject(new BigMapError("NOT_OWNER", "Somebody else has it", { ownerAddress: "127.0.0.1:1" }));
+    }
+  }
+  const links = new ReplicaLinks(silentLogger);
+  const server = await serve(new WrongReplica());
+  t.after(async () => {
+    await links.close();
+    await server.stop(1_000);
+  });
+  const page = links.scanPage({ map: "m", prefix: emptyBytes, maxEntries: 10, cursor: undefined, keysOnly: false }, server.address);
+  await assert.rejects(page, { code: "NOT_OWNER", ownerAddress: "127.0.0.1:1", retry: "transient" });
+  assert.equal(asked, 1);
+});
+
 test("of a page that must not be forwarded its owner says what it holds, and the others where it is", async (t) => {
   const cluster = await Cluster.start(3);
   const bigmap = await BigMap.connect({ endpoints: cluster.addresses.slice(0, 1) });

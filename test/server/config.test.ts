@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { test } from "node:test";
 import { limits } from "../../src/base/limits.js";
 import { assertConfig, divideMemory } from "../../src/server/config.js";
-import { machineMemoryBytes } from "../../src/server/machine-memory.js";
+import { defaultMemoryBytes, machineMemoryBytes } from "../../src/server/machine-memory.js";
 import { rocksOptions } from "../../src/storage/rocksdb-engine.js";
 
 const mibBytes = 2 ** 20;
@@ -33,13 +33,22 @@ test("a budget of more than the machine has is refused, one of all it has is not
   assertConfig({ ...config, memoryBytes: machineBytes }, machineBytes);
   assert.throws(() => assertConfig({ ...config, memoryBytes: 999 * 2 ** 40 }, machineBytes), {
     code: "INVALID_ARGUMENT",
-    message: "A memory budget of 999 TiB is more than the 8 GiB that this machine has",
+    message: "A memory budget of 999 TiB is more than the 8 GiB that this process may take",
     hint: /smaller budget/,
   });
 });
 
-test("this machine has memory", () => {
-  assert.ok(machineMemoryBytes() >= limits.memoryMinBytes && machineMemoryBytes() <= totalmem());
+test("a process may take what its control group lets it, and no more than the machine has", () => {
+  const gibBytes = 2 ** 30;
+  for (const noLimit of [0, 2 ** 63, 2 ** 64]) assert.equal(machineMemoryBytes(noLimit, 8 * gibBytes), 8 * gibBytes);
+  assert.equal(machineMemoryBytes(gibBytes, 8 * gibBytes), gibBytes);
+  assert.ok(machineMemoryBytes() <= totalmem());
+});
+
+test("without a choice the budget is 1 GiB, or half of what there is", () => {
+  assert.equal(defaultMemoryBytes(64 * 2 ** 30), limits.memoryDefaultBytes);
+  assert.equal(defaultMemoryBytes(512 * mibBytes), 256 * mibBytes);
+  assert.equal(defaultMemoryBytes(20 * mibBytes), limits.memoryMinBytes);
 });
 
 test("of the smallest budget something is left for entries", () => {

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { formatSizeBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
 import type { ServerConfig } from "../../server/config.js";
+import { defaultMemoryBytes } from "../../server/machine-memory.js";
 import type { RunningServer } from "../../server/server.js";
 import { letHeapGrow } from "../heap-growth.js";
 import { endpoint, folder, oneOf, sizeOption } from "../quantities.js";
@@ -34,7 +35,7 @@ export function startVerb(context: VerbContext): Command {
       sizeOption(
         "--memory <size>",
         "main memory for entries, from 16MiB to all there is; a server takes some 200MiB besides, more with large values",
-        limits.memoryDefaultBytes,
+        defaultMemoryBytes(),
       ),
     )
     .addOption(
