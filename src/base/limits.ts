@@ -31,7 +31,7 @@ export const limits = {
   scanPagesOverMost: 64,
   /** Pages that wait; past it OVERLOADED. */
   scanPagesWaitingMost: 1_024,
-  /** A stream whose reader takes nothing for so long is ended, so that it does not hold its page for ever. */
+  /** A stream, or a pipe, whose reader takes nothing for so long is cut off, so that it does not hold what was written for ever. */
   streamStallMostMs: 30_000,
   listPageMaxMaps: 1_000,
 
@@ -62,6 +62,9 @@ export const limits = {
    */
   pipeReplyTargetBytes: 16 * mibBytes,
   pipeMaxGets: 1_024,
+  /** Answers of all pipes that clients have not taken: past the first, each pipe gets no more than the second under way. */
+  pipesReplyTargetBytes: 256 * mibBytes,
+  pipeReplyCrowdedBytes: 2 * mibBytes,
   /** Answers of one pipe that its client has not taken; past it, values are answered with OVERLOADED. */
   pipeReplyMaxBytes: 64 * mibBytes,
   /** Operations waiting in one client; past it they fail with OVERLOADED. */
@@ -80,6 +83,7 @@ assert(limits.resultPartMaxBytes + limits.valueMaxBytes < limits.messageMaxBytes
 assert(limits.scanPageMaxBytes + limits.valueMaxBytes + limits.keyMaxBytes < limits.messageMaxBytes, "a scan page fits into a message");
 assert(limits.canisterCapMinBytes <= limits.canisterCapDefaultBytes, "the default cap is allowed");
 assert(limits.pipeMaxBytes >= limits.batchMaxBytes, "a batch fits into a pipe");
+assert(limits.valueMaxBytes < limits.pipeReplyCrowdedBytes, "the largest value finds room where many do not read");
 assert(2 * limits.pipeReplyTargetBytes <= limits.pipeReplyMaxBytes, "gets find room while values are no larger than those before");
 
 const mapNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;

@@ -75,7 +75,7 @@ async function* scanPages(
       const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly, noForward }, context.signal);
       left -= page.entries.length;
       cursor = page.cursor;
-      give = places.giveLater();
+      give = places.giveLater(() => context.cutOff(new BigMapError("OVERLOADED", "The reader of the scan is slow, and others wait")));
       yield keysOnly ? { cursor: page.cursor, entries: page.entries.map((entry) => ({ ...entry, value: emptyBytes })) } : page;
     } finally {
       give();

@@ -84,23 +84,24 @@ export class Places {
   }
 
   /**
-   * Gives the place back as soon as the returned function is called, which it must be, once; else after `heldMostMs`, or a multiple of it,
-   * as soon as fewer than `overMost` go on without one: who is slow for reasons of its own must not stop the others, nor may they pile
-   * up without end.
+   * Gives the place back as soon as the returned function is called, which it must be, once; after `heldMostMs` at once, where fewer than
+   * `overMost` go on without one. Where that many do, and others wait, `onCrowded` is called: who is slow for reasons of its own must not
+   * stop the others, nor may they pile up without end.
    */
-  giveLater(): () => void {
+  giveLater(onCrowded: () => void): () => void {
     const { clock, heldMostMs, overMost } = this.#options;
     let isOver = false;
-    const giveIfMay = (): void => {
-      if (this.#over >= overMost) {
-        cancelTimer = clock.setTimer(heldMostMs, giveIfMay);
-        return;
+    const look = (): void => {
+      if (this.#over < overMost) {
+        isOver = true;
+        this.#over++;
+        this.give();
+      } else {
+        cancelTimer = clock.setTimer(heldMostMs, look);
+        if (this.#waiting.size > 0) onCrowded();
       }
-      isOver = true;
-      this.#over++;
-      this.give();
     };
-    let cancelTimer = clock.setTimer(heldMostMs, giveIfMay);
+    let cancelTimer = clock.setTimer(heldMostMs, look);
     return () => {
       cancelTimer();
       if (isOver) this.#over--;

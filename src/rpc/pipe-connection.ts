@@ -9,14 +9,28 @@ import { encodePipeClosing, encodePipeResponse, type PipeAnswer } from "../proto
 import { decodePipeRequest } from "../proto/pipe-request-codec.js";
 import { toGrpcStatus } from "./grpc-status.js";
 import { PipeIntake } from "./pipe-intake.js";
+import { resetStream } from "./reset-stream.js";
 import type { PipeCall } from "./service.js";
+import { StallWatch } from "./stall-watch.js";
 
 export interface PipeConnectionPorts {
   readonly target: OperationTarget;
   readonly clock: Clock;
   readonly sessionId: SessionId;
+  /** Of all pipes of the server together. */
+  readonly allUnsent: UnsentAnswers;
   /** Called once, when the pipe has ended in whatever way. */
   readonly onEnd: () => void;
+}
+
+/** Answers that clients have not taken. */
+export interface UnsentAnswers {
+  bytes: number;
+}
+
+/** Then a pipe may have only few: many clients that do not read must not take the memory of all the others. */
+function isCrowded({ bytes }: UnsentAnswers): boolean {
+  return bytes >= limits.pipesReplyTargetBytes;
 }
 
 /** Answers are not gathered past this many bytes. */
@@ -45,6 +59,7 @@ export class PipeConnection {
   readonly #call: PipeCall;
   readonly #ports: PipeConnectionPorts;
   readonly #intake: PipeIntake;
+  readonly #stalls: StallWatch;
   #lastBatchId = 0;
   #unansweredOperations = 0;
   #unansweredBytes = 0;
@@ -59,16 +74,24 @@ export class PipeConnection {
   #paused = false;
   #ending: Ending | undefined;
   #ended = false;
+  #isLetGo = false;
 
   constructor(call: PipeCall, ports: PipeConnectionPorts) {
     this.#call = call;
     this.#ports = ports;
     const { target, clock, sessionId } = ports;
-    this.#intake = new PipeIntake({ target, clock, sessionId, untakenBytes: this.#untakenBytes });
+    const crowdedBytes = limits.pipeReplyTargetBytes - limits.pipeReplyCrowdedBytes;
+    const untakenBytes = (): number => this.#untakenBytes() + (isCrowded(ports.allUnsent) ? crowdedBytes : 0);
+    this.#intake = new PipeIntake({ target, clock, sessionId, untakenBytes });
+    this.#stalls = new StallWatch(clock, () => resetStream(call));
     call.on("data", (frame: Buffer) => this.#onFrame(frame));
     call.on("end", () => this.#beginEnd({ kind: "half-closed" }));
     call.on("error", () => this.#end());
-    call.on("cancelled", () => this.#end());
+    // Comes in any case, once all was sent or nothing more can be.
+    call.on("cancelled", () => {
+      this.#end();
+      this.#letGo();
+    });
     // The headers tell the client that the pipe stands: only then does it send.
     call.sendMetadata(new Metadata());
   }
@@ -161,7 +184,12 @@ export class PipeConnection {
   #write(frame: Buffer): void {
     this.#unsentBytes += frame.length;
     this.#unsentMessages++;
+    this.#ports.allUnsent.bytes += frame.length;
+    this.#stalls.wrote();
     this.#call.write(frame, () => {
+      if (this.#isLetGo) return;
+      this.#stalls.took();
+      this.#ports.allUnsent.bytes -= frame.length;
       this.#unsentBytes -= frame.length;
       this.#unsentMessages--;
       // grpc-js has put it into a buffer of its own.
@@ -212,6 +240,14 @@ export class PipeConnection {
     this.#ended = true;
     this.#intake.clear();
     this.#ports.onEnd();
+  }
+
+  #letGo(): void {
+    if (this.#isLetGo) return;
+    this.#isLetGo = true;
+    this.#stalls.stop();
+    this.#ports.allUnsent.bytes -= this.#unsentBytes;
+    this.#unsentBytes = 0;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.js";
 import type { OperationTarget } from "../base/operation-batch.js";
-import { PipeConnection } from "./pipe-connection.js";
+import { PipeConnection, type UnsentAnswers } from "./pipe-connection.js";
 import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
 
@@ -14,6 +14,7 @@ export interface PipeServerPorts {
 export class PipeServer {
   readonly #ports: PipeServerPorts;
   readonly #connections = new Set<PipeConnection>();
+  readonly #allUnsent: UnsentAnswers = { bytes: 0 };
   #draining = false;
   #onIdle: (() => void) | undefined;
 
@@ -31,6 +32,7 @@ export class PipeServer {
       target,
       clock,
       sessionId: sessions.next(),
+      allUnsent: this.#allUnsent,
       onEnd: () => this.#forget(connection),
     });
     this.#connections.add(connection);

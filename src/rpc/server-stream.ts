@@ -3,10 +3,12 @@ import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { MessageCodec } from "../proto/message-codec.js";
+import { resetStream } from "./reset-stream.js";
 
 /**
  * Sends each message of `messages` when the gRPC library has taken the one before it; it may hold some ten. Ends the source when the
- * signal is aborted, and then rejects with its reason. Errors: DEADLINE_EXCEEDED where none is taken for `streamStallMostMs`.
+ * signal is aborted, and then rejects with its reason. Errors: DEADLINE_EXCEEDED where none is taken for `streamStallMostMs`; then the call
+ * is cut off.
  */
 export async function streamMessages<Response>(
   messages: AsyncIterable<Response>,
@@ -34,7 +36,10 @@ async function written(call: ServerWritableStream<Buffer, Buffer>, frame: Buffer
   let cancelTimer = (): void => undefined;
   const taken = new Promise<void>((resolve, reject) => {
     const seconds = limits.streamStallMostMs / 1000;
-    const stalled = (): void => reject(new BigMapError("DEADLINE_EXCEEDED", `The reader of the stream took nothing for ${seconds} s`));
+    const stalled = (): void => {
+      resetStream(call);
+      reject(new BigMapError("DEADLINE_EXCEEDED", `The reader of the stream took nothing for ${seconds} s`));
+    };
     cancelTimer = clock.setTimer(limits.streamStallMostMs, stalled);
     call.write(frame, () => resolve());
   });

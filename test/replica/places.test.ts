@@ -51,31 +51,35 @@ describe("places", () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
-  test("what is in service for long goes on without its place, while few do", async () => {
+  test("what is in service for long goes on without its place while few do, and hears that it is in the way where many do", async () => {
     const { places, clock } = placesUnderTest();
     const entered: number[] = [];
+    const inTheWay: number[] = [];
     const giveLater = async (i: number): Promise<() => void> => {
       await places.take();
       entered.push(i);
-      return places.giveLater();
+      return places.giveLater(() => inTheWay.push(i));
     };
-    const waits = [0, 1, 2, 3].map(giveLater);
-    const slow = await Promise.all(waits.slice(0, 2));
+    const first = await giveLater(0);
+    const second = await giveLater(1);
     clock.advance(heldMostMs - 1);
-    assert.deepEqual(entered, [0, 1]);
+    const others = [2, 3].map(giveLater);
+    assert.deepEqual([entered, inTheWay], [[0, 1], []]);
+    // One may go on without; the other keeps its place, and one that waits would have it.
     clock.advance(1);
-    // One may go on without; the other keeps its place.
-    slow.push(await (waits[2] as Promise<() => void>));
-    assert.deepEqual([entered, places.taken, places.waiting], [[0, 1, 2], 2, 1]);
-    clock.advance(heldMostMs);
-    assert.deepEqual([places.taken, places.waiting], [2, 1]);
-    // Where one of those without ends, another may: at its next turn.
-    slow[0]?.();
+    const third = await (others[0] as Promise<() => void>);
+    assert.deepEqual([entered, inTheWay, places.taken, places.waiting], [[0, 1, 2], [1], 2, 1]);
+    // Where one of those without ends, another may.
+    first();
     assert.deepEqual([places.taken, places.waiting], [2, 1]);
     clock.advance(heldMostMs);
-    slow.push(await (waits[3] as Promise<() => void>));
-    slow[1]?.();
-    for (const give of slow.slice(2)) give();
+    const fourth = await (others[1] as Promise<() => void>);
+    assert.deepEqual([entered, places.taken, places.waiting], [[0, 1, 2, 3], 2, 0]);
+    // Nobody waits, so nobody is in the way.
+    inTheWay.length = 0;
+    clock.advance(2 * heldMostMs);
+    assert.deepEqual(inTheWay, []);
+    for (const give of [second, third, fourth]) give();
     assert.deepEqual([places.taken, places.waiting, clock.pendingTimers], [0, 0, 0]);
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { constants } from "node:http2";
 import { describe, test } from "node:test";
 import { limits } from "../../src/base/limits.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
@@ -12,6 +13,8 @@ import { gets, puts } from "./pipe-fixture.js";
 /** A call whose client is the test. Like a stream of gRPC, it is full after 16 messages until the last of them is taken. */
 class FakeCall extends EventEmitter {
   isPaused = false;
+  readonly resets: (number | string)[] = [];
+  readonly call = { stream: { close: (code: number) => this.resets.push(code), destroy: () => this.resets.push("destroyed") } };
   readonly #untaken: (() => void)[] = [];
 
   sendMetadata(): void {}
@@ -57,8 +60,53 @@ describe("the server's end of a pipe whose client is slow to take answers", () =
   });
 });
 
-function connectionUnderTest(): { call: FakeCall; target: FakeTarget } {
-  const [call, target] = [new FakeCall(), new FakeTarget()];
-  new PipeConnection(call as unknown as PipeCall, { target, clock: new ManualClock(), sessionId: 1, onEnd: () => undefined });
-  return { call, target };
+describe("the server's end of a pipe whose client takes nothing", () => {
+  test("is cut off once nothing was taken for long, and not while some is", () => {
+    const { call, clock } = connectionUnderTest();
+    for (let id = 1; id <= 3; id++) call.emit("data", encodePipeRequest(gets(["nothing"]), id, 0));
+    for (let taken = 0; taken < 2; taken++) {
+      call.takeOne();
+      clock.advance(limits.streamStallMostMs);
+    }
+    assert.deepEqual(call.resets, []);
+    clock.advance(limits.streamStallMostMs);
+    assert.deepEqual(call.resets, [constants.NGHTTP2_ENHANCE_YOUR_CALM, "destroyed"]);
+  });
+
+  test("is left alone where everything was taken", () => {
+    const { call, clock } = connectionUnderTest();
+    call.emit("data", encodePipeRequest(gets(["nothing"]), 1, 0));
+    call.takeOne();
+    clock.advance(3 * limits.streamStallMostMs);
+    assert.deepEqual([call.resets, clock.pendingTimers], [[], 0]);
+  });
+
+  test("counts for all pipes what is unsent, until the call is over", () => {
+    const allUnsent = { bytes: 0 };
+    const { call, clock } = connectionUnderTest(allUnsent);
+    for (let id = 1; id <= 3; id++) call.emit("data", encodePipeRequest(gets(["nothing"]), id, 0));
+    const allBytes = allUnsent.bytes;
+    call.takeOne();
+    assert.equal(allUnsent.bytes, (allBytes * 2) / 3);
+    call.emit("cancelled");
+    call.takeOne();
+    assert.deepEqual([allUnsent.bytes, clock.pendingTimers], [0, 0]);
+  });
+
+  test("has few large answers under way where other pipes have many, and at least one", () => {
+    const { call, target } = connectionUnderTest({ bytes: limits.pipesReplyTargetBytes });
+    call.emit("data", encodePipeRequest(puts({ key: Buffer.alloc(limits.valueMaxBytes) }), 1, 0));
+    call.takeOne();
+    for (let id = 2; id < 10; id++) call.emit("data", encodePipeRequest(gets(["key"]), id, 0));
+    const answeredAtFirst = target.submissions.length - 1;
+    assert.ok(answeredAtFirst >= 1 && answeredAtFirst <= 2, `${answeredAtFirst} gets`);
+    for (let taken = 0; taken < 8; taken++) call.takeOne();
+    assert.equal(target.submissions.length, 9);
+  });
+});
+
+function connectionUnderTest(allUnsent = { bytes: 0 }): { call: FakeCall; target: FakeTarget; clock: ManualClock } {
+  const [call, target, clock] = [new FakeCall(), new FakeTarget(), new ManualClock()];
+  new PipeConnection(call as unknown as PipeCall, { target, clock, sessionId: 1, allUnsent, onEnd: () => undefined });
+  return { call, target, clock };
 }
