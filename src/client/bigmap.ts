@@ -10,6 +10,7 @@ import type { Token } from "../ring/token.js";
 import type { CanisterSplit, MapRing, Topology } from "../ring/topology.js";
 import { Budget } from "./budget.js";
 import { assertSignal, checkedTimeoutMs } from "./call-options.js";
+import { Calls } from "./calls.js";
 import { Coalescer } from "./coalescer.js";
 import { bytes, utf8, type Codec } from "./codec.js";
 import type { Connection } from "./connection.js";
@@ -45,6 +46,7 @@ export interface BigMapOptions {
 /** An open installation of BigMap: the door to its maps. */
 export class BigMap {
   readonly #connection: Connection;
+  readonly #calls: Calls;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #sessionId: SessionId;
@@ -56,6 +58,7 @@ export class BigMap {
   /** For connections of any sort; applications use `connect`, or `openBigMap` of `bigmap/embedded`. */
   constructor(connection: Connection, options: BigMapOptions = {}) {
     this.#connection = connection;
+    this.#calls = new Calls(connection);
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#sessionId = options.sessionId ?? 0;
@@ -82,7 +85,7 @@ export class BigMap {
   map(name: string, codecs: { readonly key?: Codec<unknown>; readonly value?: Codec<unknown> } = {}): MapHandle<unknown, unknown> {
     const key = codecs.key ?? utf8;
     const value = codecs.value ?? bytes;
-    return new MapHandle(name, { key, value }, this.#coalescerOf(name), this.#connection, this.#terms);
+    return new MapHandle(name, { key, value }, this.#coalescerOf(name), this.#calls, this.#terms);
   }
 
   /** Makes a map with settings of its own. Errors: MAP_EXISTS, MAP_NAME_INVALID, INVALID_ARGUMENT. */
@@ -90,7 +93,7 @@ export class BigMap {
     this.#assertOpen();
     assertMapName(name);
     assertSettings(settings);
-    return this.#connection.createMap(name, settings);
+    return this.#calls.createMap(name, settings);
   }
 
   /** All maps, in the order of their names. */
@@ -98,7 +101,7 @@ export class BigMap {
     let pageToken: string | undefined;
     do {
       this.#assertOpen();
-      const page = await this.#connection.listMaps({ pageSize: limits.listPageMaxMaps, pageToken });
+      const page = await this.#calls.listMaps({ pageSize: limits.listPageMaxMaps, pageToken });
       yield* page.maps;
       pageToken = page.nextPageToken;
     } while (pageToken !== undefined);
@@ -109,29 +112,32 @@ export class BigMap {
     this.#assertOpen();
     assertMapName(name);
     this.#coalescers.get(name)?.flush();
-    await this.#connection.dropMap(name);
+    await this.#calls.dropMap(name);
   }
 
   /** The map's ring now. Errors: MAP_NOT_FOUND. */
   async ring(name: string): Promise<MapRing> {
     this.#assertOpen();
     assertMapName(name);
-    return this.#connection.getRing(name);
+    return this.#calls.getRing(name);
   }
 
-  /** The map's ring now and after every change. Ends with MAP_NOT_FOUND when the map is dropped, quietly when aborted. */
+  /**
+   * The map's ring now and after every change. Ends with MAP_NOT_FOUND when the map is dropped, quietly when aborted, and at once when the
+   * client is closed.
+   */
   watchRing(name: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<MapRing> {
     this.#assertOpen();
     assertMapName(name);
     if (options.signal !== undefined) assertSignal(options.signal);
-    return this.#connection.watchRing(name, options.signal ?? new AbortController().signal);
+    return this.#calls.watchRing(name, options.signal);
   }
 
   /** Replicas, maps and canisters; of one map or of all. Errors: MAP_NOT_FOUND. */
   async topology(name?: string): Promise<Topology> {
     this.#assertOpen();
     if (name !== undefined) assertMapName(name);
-    return this.#connection.getTopology(name);
+    return this.#calls.getTopology(name);
   }
 
   /**
@@ -144,12 +150,13 @@ export class BigMap {
     if (!Number.isSafeInteger(canisterId) || canisterId < 0)
       throw new BigMapError("INVALID_ARGUMENT", `${canisterId} is not a canister's number`);
     if (options.cut !== undefined) assertToken(options.cut);
-    return this.#connection.splitCanister(canisterId, options.cut);
+    return this.#calls.splitCanister(canisterId, options.cut);
   }
 
   /**
-   * Answers what is under way, then ends; what has no connection to be sent on is UNAVAILABLE at once. Every later call fails with
-   * CLOSED.
+   * Answers what is under way, then ends. Operations, other calls and pages of scans are waited for until they are answered, or until their
+   * own timeout, so beside a replica that hangs this takes as long as the longest of them; what has no connection to be sent on is
+   * UNAVAILABLE at once. Watches end at once. Every later call, and the next page of a scan, fails with CLOSED.
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
@@ -161,7 +168,7 @@ export class BigMap {
 
   async #close(): Promise<void> {
     this.#connection.stopWaiting?.();
-    await Promise.all([...this.#coalescers.values()].map((coalescer) => coalescer.close()));
+    await Promise.all([this.#calls.close(), ...[...this.#coalescers.values()].map((coalescer) => coalescer.close())]);
     await this.#connection.close();
   }
 

@@ -4,9 +4,9 @@ import type { MapStatistics } from "../base/map-backend.js";
 import { operationCondition, operationKind } from "../base/operation-batch.js";
 import type { OperationBatchBuilder } from "../base/operation-batch-builder.js";
 import { assertSignal, checkedTimeoutMs, type CallOptions } from "./call-options.js";
+import type { Calls } from "./calls.js";
 import { encodeKey, encodePrefix, encodeValue, type Codec } from "./codec.js";
 import type { Coalescer } from "./coalescer.js";
-import type { Connection } from "./connection.js";
 import { packPuts, type PackedPuts } from "./packed-puts.js";
 import type { Asked, Terms } from "./pending-batch.js";
 import {
@@ -63,18 +63,18 @@ export class MapHandle<K = string, V = Uint8Array> {
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
   readonly #coalescer: Coalescer;
-  readonly #connection: Connection;
+  readonly #calls: Calls;
   readonly #terms: Terms;
   readonly #valueReceiver: Receiver;
   readonly #entryReceiver: Receiver;
 
   /** For BigMap. */
-  constructor(name: string, codecs: MapCodecs<K, V>, coalescer: Coalescer, connection: Connection, terms: Terms) {
+  constructor(name: string, codecs: MapCodecs<K, V>, coalescer: Coalescer, calls: Calls, terms: Terms) {
     this.name = name;
     this.#key = codecs.key;
     this.#value = codecs.value;
     this.#coalescer = coalescer;
-    this.#connection = connection;
+    this.#calls = calls;
     this.#terms = terms;
     this.#valueReceiver = new ValueReceiver(codecs.value);
     this.#entryReceiver = new EntryReceiver(codecs.value);
@@ -201,16 +201,16 @@ export class MapHandle<K = string, V = Uint8Array> {
     this.#coalescer.flush();
     const prefix = options.prefix === undefined ? undefined : encodePrefix(this.#key, options.prefix);
     const codecs = { key: this.#key, value: this.#value };
-    return new Scan(this.name, codecs, this.#connection, prefix, options, this.#terms.timeoutMs);
+    return new Scan(this.name, codecs, this.#calls, prefix, options, this.#terms.timeoutMs);
   }
 
   /** Deletes every entry that is there when the call arrives; atomic per canister. Resolves to how many there were. */
   clear(): Promise<number> {
-    return this.#afterOwn(() => this.#connection.clear(this.name));
+    return this.#afterOwn(() => this.#calls.clear(this.name));
   }
 
   stats(): Promise<MapStatistics> {
-    return this.#afterOwn(() => this.#connection.stats(this.name));
+    return this.#afterOwn(() => this.#calls.stats(this.name));
   }
 
   /** What this client asked before goes out first. */

@@ -3,8 +3,8 @@ import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { ScannedEntry } from "../base/map-backend.js";
 import { assertSignal, checkedTimeoutMs } from "./call-options.js";
+import type { Calls } from "./calls.js";
 import { decode } from "./codec.js";
-import type { Connection } from "./connection.js";
 import type { MapCodecs } from "./map-handle.js";
 
 export interface ScanOptions<K> {
@@ -41,12 +41,12 @@ export interface ScannedPage<K, V> {
  * To stop and resume later, even in another process, keep `cursor` and hand it to a new scan. It stands after the last
  * page that was read to its end: after a `break` in the middle of a page the entries of that page come again. With a
  * `limit`, or with `pages()`, nothing comes twice. Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANCELLED, CODEC_FAILED; UNAVAILABLE or
- * DEADLINE_EXCEEDED where a page did not come in time.
+ * DEADLINE_EXCEEDED where a page did not come in time; CLOSED for the first page that is asked after `BigMap.close`.
  */
 export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   readonly #map: string;
   readonly #codecs: MapCodecs<K, unknown>;
-  readonly #connection: Connection;
+  readonly #calls: Calls;
   readonly #prefix: Uint8Array;
   readonly #keysOnly: boolean;
   readonly #timeoutMs: number;
@@ -59,14 +59,14 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   constructor(
     map: string,
     codecs: MapCodecs<K, unknown>,
-    connection: Connection,
+    calls: Calls,
     prefix: Uint8Array | undefined,
     options: ScanOptions<K>,
     timeoutMs: number,
   ) {
     this.#map = map;
     this.#codecs = codecs;
-    this.#connection = connection;
+    this.#calls = calls;
     this.#prefix = prefix ?? emptyBytes;
     this.#left = checkedLimit(options.limit);
     this.#cursor = options.cursor;
@@ -118,7 +118,7 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
     const maxEntries = Math.min(this.#left, limits.scanPageMaxEntries);
     const request = { map: this.#map, prefix: this.#prefix, maxEntries, cursor: this.#cursor, keysOnly: this.#keysOnly };
     try {
-      const page = await this.#connection.scanPage(request, this.#signal, this.#timeoutMs);
+      const page = await this.#calls.scanPage(request, this.#signal, this.#timeoutMs);
       return { entries: page.entries.map((entry) => this.#decode(entry)), cursor: page.cursor };
     } catch (error) {
       this.#assertNotAborted();

@@ -101,7 +101,7 @@ export class GrpcChannel {
     return this.#client.makeBidiStreamRequest(method.path, identity, identity);
   }
 
-  /** Cuts off what is running. */
+  /** Begins no further call. What was sent goes on until it is answered, its deadline, or its signal; what was not is UNAVAILABLE. */
   close(): void {
     this.#closed = true;
     this.#client.close();

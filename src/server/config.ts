@@ -1,6 +1,6 @@
 import type { Durability } from "../storage/storage-engine.js";
 import { formatSizeBytes } from "../base/bytes.js";
-import { BigMapError } from "../base/errors.js";
+import { BigMapError, type BigMapErrorDetails } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import { blockCacheMostBytes, engineFewestBytes, writeBuffersMostBytes, type RocksEngineOptions } from "../storage/rocksdb-engine.js";
 
@@ -26,26 +26,32 @@ export interface ServerConfig extends NodeConfig {
 /** `machineBytes`: main memory that there is. Errors: INVALID_ARGUMENT, naming the setting. */
 export function assertConfig(config: NodeConfig, machineBytes: number): void {
   const { canisterCapBytes, memoryBytes } = config;
-  const { canisterCapMinBytes, canisterCapMaxBytes } = limits;
-  if (!(canisterCapBytes >= canisterCapMinBytes && canisterCapBytes <= canisterCapMaxBytes && Number.isInteger(canisterCapBytes))) {
-    throw new BigMapError(
-      "INVALID_ARGUMENT",
-      `A canister cap of ${canisterCapBytes} B is not between ${canisterCapMinBytes} B and ${canisterCapMaxBytes} B`,
-    );
-  }
-  if (!(memoryBytes >= limits.memoryMinBytes && Number.isSafeInteger(memoryBytes))) {
-    throw new BigMapError(
-      "INVALID_ARGUMENT",
-      `A memory budget of ${memoryBytes} B is not a number of bytes from ${limits.memoryMinBytes} B`,
-    );
-  }
-  if (memoryBytes > machineBytes) {
-    throw new BigMapError(
-      "INVALID_ARGUMENT",
-      `A memory budget of ${formatSizeBytes(memoryBytes)} is more than the ${formatSizeBytes(machineBytes)} that this process may take`,
-      { hint: "Choose a smaller budget, and leave room for what a server takes besides it: some 200 MiB." },
-    );
-  }
+  const { canisterCapMinBytes, canisterCapMaxBytes, memoryMinBytes } = limits;
+  assertSize("A canister cap", canisterCapBytes, canisterCapMinBytes, canisterCapMaxBytes);
+  const mayTakeBytes = Math.min(machineBytes, Number.MAX_SAFE_INTEGER);
+  const hint = "Choose a smaller budget, and leave room for what a server takes besides it: some 200 MiB.";
+  const details = memoryBytes > mayTakeBytes ? { hint } : {};
+  assertSize("A memory budget", memoryBytes, memoryMinBytes, mayTakeBytes, (most) => `what this process may take (${most})`, details);
+}
+
+/** The value may come from a caller without types. `mostText`: what the most is, given its size as text. Errors: INVALID_ARGUMENT. */
+function assertSize(
+  name: string,
+  bytes: number,
+  least: number,
+  most: number,
+  mostText: (size: string) => string = (size) => size,
+  details: BigMapErrorDetails = {},
+): void {
+  if (Number.isSafeInteger(bytes) && bytes >= least && bytes <= most) return;
+  // What is rounded would seem to be within its bounds.
+  const isClose = [least, most].some((bound) => Math.abs(bytes - bound) < bound / 100);
+  const sizeOf = (size: number): string => (isClose ? `${size} B` : formatSizeBytes(size));
+  const range = `between ${sizeOf(least)} and ${mostText(sizeOf(most))}`;
+  let problem = `${name} of ${typeof bytes === "number" ? bytes : JSON.stringify(bytes)} is not a whole number of bytes ${range}`;
+  if (bytes > Number.MAX_SAFE_INTEGER) problem = `${name} of more than 8 PiB is not ${range}`;
+  else if (Number.isInteger(bytes)) problem = `${name} of ${sizeOf(bytes)} is not ${range}`;
+  throw new BigMapError("INVALID_ARGUMENT", problem, details);
 }
 
 /** What a replica gets of the memory budget. */

@@ -27,14 +27,39 @@ test("the default budget is divided as ARCHITECTURE.md says", () => {
   );
 });
 
+const config = { dataDir: "unused", durability: "fsync", logLevel: "silent" } as const;
+const usual = { ...config, canisterCapBytes: limits.canisterCapDefaultBytes, memoryBytes: limits.memoryDefaultBytes };
+const machineBytes = 8 * 2 ** 30;
+
 test("a budget of more than the machine has is refused, one of all it has is not", () => {
-  const config = { dataDir: "unused", canisterCapBytes: limits.canisterCapDefaultBytes, durability: "fsync", logLevel: "silent" } as const;
-  const machineBytes = 8 * 2 ** 30;
-  assertConfig({ ...config, memoryBytes: machineBytes }, machineBytes);
-  assert.throws(() => assertConfig({ ...config, memoryBytes: 999 * 2 ** 40 }, machineBytes), {
+  for (const memoryBytes of [limits.memoryMinBytes, machineBytes]) assertConfig({ ...usual, memoryBytes }, machineBytes);
+  assertConfig({ ...usual, memoryBytes: machineBytes }, Infinity);
+  assert.throws(() => assertConfig({ ...usual, memoryBytes: 999 * 2 ** 40 }, machineBytes), {
     code: "INVALID_ARGUMENT",
-    message: "A memory budget of 999 TiB is more than the 8 GiB that this process may take",
+    message: "A memory budget of 999 TiB is not between 16 MiB and what this process may take (8 GiB)",
     hint: /smaller budget/,
+  });
+});
+
+test("a size that is refused is told with its bounds, as people write them", () => {
+  const bounds = "between 16 MiB and what this process may take (8 GiB)";
+  const exactBounds = "between 16777216 B and what this process may take (8589934592 B)";
+  for (const [memoryBytes, message] of [
+    [15 * mibBytes, `A memory budget of 15 MiB is not ${bounds}`],
+    [0, `A memory budget of 0 B is not ${bounds}`],
+    [-1, `A memory budget of -1 B is not ${bounds}`],
+    [99999999999999999999 * 2 ** 30, `A memory budget of more than 8 PiB is not ${bounds}`],
+    [Infinity, `A memory budget of more than 8 PiB is not ${bounds}`],
+    [limits.memoryMinBytes - 1, `A memory budget of 16777215 B is not ${exactBounds}`],
+    [machineBytes + 1, `A memory budget of 8589934593 B is not ${exactBounds}`],
+    [64 * mibBytes + 0.5, `A memory budget of 67108864.5 is not a whole number of bytes ${bounds}`],
+    [NaN, `A memory budget of NaN is not a whole number of bytes ${bounds}`],
+    [undefined as unknown as number, `A memory budget of undefined is not a whole number of bytes ${bounds}`],
+    ["1GiB" as unknown as number, `A memory budget of "1GiB" is not a whole number of bytes ${bounds}`],
+  ] as const)
+    assert.throws(() => assertConfig({ ...usual, memoryBytes }, machineBytes), { code: "INVALID_ARGUMENT", message });
+  assert.throws(() => assertConfig({ ...usual, canisterCapBytes: 5 * 2 ** 30 }, machineBytes), {
+    message: "A canister cap of 5 GiB is not between 64 KiB and 4 GiB",
   });
 });
 
