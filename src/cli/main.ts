@@ -39,6 +39,8 @@ const exitCode = await run(
   version,
 );
 process.exitCode = exitCode;
+// A call that was interrupted may keep its connection until its timeout.
+if (exitCode === interruptedExitCode) process.exit();
 // An idle stdin (a terminal, a pipe that nobody closes) must not keep the process alive.
 process.stdin.unref?.();
 process.stdin.destroy();

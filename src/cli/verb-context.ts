@@ -33,17 +33,23 @@ export class VerbContext {
 
   /** Runs `work` with a client, which is closed afterwards. Ctrl-C ends it at once with CANCELLED. */
   async withClient<T>(command: Command, work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>): Promise<T> {
-    return this.withClientInOrder(command, (bigmap, globals) => Promise.race([work(bigmap, globals), this.#interrupted()]));
+    return this.#withClient(command, (bigmap, globals) => Promise.race([work(bigmap, globals), this.#interrupted()]), false);
   }
 
   /** As `withClient`; but after Ctrl-C it is `work` that ends, in order, when it sees the signal. */
   async withClientInOrder<T>(command: Command, work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>): Promise<T> {
+    return this.#withClient(command, work, true);
+  }
+
+  async #withClient<T>(command: Command, work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>, endsInOrder: boolean): Promise<T> {
     const globals = this.globals(command);
     const bigmap = await this.#connect({ endpoint: globals.endpoint, timeoutMs: globals.timeout, signal: this.terminal.signal });
     try {
       return await work(bigmap, globals);
     } finally {
-      await bigmap.close();
+      const closed = bigmap.close();
+      // It waits for what is under way, which nobody wants any more.
+      if (endsInOrder || !this.terminal.signal.aborted) await closed;
     }
   }
 
