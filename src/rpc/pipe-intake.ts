@@ -13,6 +13,7 @@ import {
 } from "../base/operation-batch.js";
 import { ResultBatchBuilder } from "../base/result-batch-builder.js";
 import { expectedOfBatch, expectedOfPipe, type ExpectedAnswers } from "./expected-answers.js";
+import { hashedOperations, WaitingKeys, type HashedOperations } from "./waiting-keys.js";
 
 export interface PipeIntakePorts {
   readonly target: OperationTarget;
@@ -33,10 +34,13 @@ const firstGets = limits.pipeReplyTargetBytes / limits.valueMaxBytes;
 interface WaitingBatch {
   readonly batch: OperationBatch;
   readonly sink: ResultSink;
-  /** From here on there are no updates. */
-  readonly queriesFrom: number;
+  readonly hasUpdates: boolean;
   readonly expected: ExpectedAnswers;
+  /** Known where the keys of what waits are counted. */
+  hashed: HashedOperations | undefined;
   next: number;
+  /** The operations before it meet nothing that takes turns. Only of the first batch that is behind. */
+  apartUntil: number;
   /** What is left of its turn. */
   leftBytes: number;
 }
@@ -46,15 +50,21 @@ interface WaitingBatch {
  * guessed from those before. The others wait until the client has taken answers, so that no value is read which could not be sent. A
  * guess that was too low ends at the limit of the connection, with OVERLOADED. HOT: `submit`.
  *
- * What waits goes on in its order, but batches without updates take turns, a piece each: one small get shall not wait for thousands of
- * large ones. A batch with updates neither overtakes nor is overtaken until its last update has been submitted.
+ * Order is kept for each key only: one small operation shall not wait for thousands of large gets. Batches that wait take turns, a
+ * piece each, where they are apart: no update of one has a key of another. What is apart from all that waits and has no gets goes on at
+ * once, as it needs no room. A batch that meets another stays behind it until all of its own may go on; what is behind keeps its order.
+ * The keys of what waits are counted from when there are updates among them.
  */
 export class PipeIntake {
   readonly #ports: PipeIntakePorts;
-  /** One batch of which updates are left, or any number of batches that have none. Empty only where nothing waits. */
+  /** Batches that are apart from each other. Empty only where nothing waits. */
   #turns: WaitingBatch[] = [];
-  /** What waits for all of these; the first has updates. */
+  /** Each meets what takes turns or what is behind before it. */
   #behind: WaitingBatch[] = [];
+  /** Whether the keys of all that waits are counted. Where they are not, one batch waits or none of them has updates. */
+  #areKeysCounted = false;
+  #keysOfTurns = new WaitingKeys();
+  #keysBehind = new WaitingKeys();
   /** Submitted and not answered, and what these are expected to take. */
   #gets = 0;
   #expectedBytes = 0;
@@ -73,8 +83,13 @@ export class PipeIntake {
       this.#submitPiece(batch, gets, undefined, sink, this.#expected);
       return;
     }
-    const expected = expectedOfBatch(this.#expected);
-    this.#enqueue({ batch, sink, queriesFrom: afterLastUpdate(batch), expected, next: 0, leftBytes: turnBytes });
+    const waiting = newlyWaiting(batch, sink, expectedOfBatch(this.#expected));
+    const isApart = this.#isApart(waiting);
+    if (isApart && gets === 0 && !this.#isSubmitting) {
+      this.#submitPiece(batch, gets, undefined, sink, this.#expected);
+      return;
+    }
+    this.#enqueue(waiting, isApart);
     this.resume();
   }
 
@@ -93,12 +108,41 @@ export class PipeIntake {
   clear(): void {
     this.#turns = [];
     this.#behind = [];
+    this.#areKeysCounted = false;
+    this.#keysOfTurns = new WaitingKeys();
+    this.#keysBehind = new WaitingKeys();
   }
 
-  #enqueue(waiting: WaitingBatch): void {
+  /** Whether the batch need not stay behind anything that waits. */
+  #isApart(waiting: WaitingBatch): boolean {
     const first = this.#turns[0];
-    const mayJoin = first === undefined || (this.#behind.length === 0 && hasQueriesOnly(first) && hasQueriesOnly(waiting));
-    (mayJoin ? this.#turns : this.#behind).push(waiting);
+    if (first === undefined) return true;
+    if (!this.#areKeysCounted) {
+      if (!first.hasUpdates && !waiting.hasUpdates) return true;
+      this.#areKeysCounted = true;
+      for (const one of this.#turns) addKeys(this.#keysOfTurns, one);
+    }
+    const hashed = (waiting.hashed = hashedOperations(waiting.batch));
+    const { count } = waiting.batch;
+    return this.#keysOfTurns.firstMet(hashed, 0) === count && this.#keysBehind.firstMet(hashed, 0) === count;
+  }
+
+  #enqueue(waiting: WaitingBatch, isApart: boolean): void {
+    (isApart ? this.#turns : this.#behind).push(waiting);
+    if (this.#areKeysCounted) addKeys(isApart ? this.#keysOfTurns : this.#keysBehind, waiting);
+  }
+
+  /** Those behind that meet nothing any more take turns, in their order. What came after the first of them was apart from it. */
+  #promote(): void {
+    for (let first = this.#behind[0]; first !== undefined; first = this.#behind[0]) {
+      const hashed = first.hashed as HashedOperations;
+      first.apartUntil = this.#keysOfTurns.firstMet(hashed, first.apartUntil);
+      if (first.apartUntil < first.batch.count) return;
+      this.#behind.shift();
+      this.#keysBehind.remove(hashed, 0, first.batch.count);
+      this.#turns.push(first);
+      addKeys(this.#keysOfTurns, first);
+    }
   }
 
   /** The batch whose turn it is. One whose first values are on their way lets the others go on meanwhile. */
@@ -112,20 +156,20 @@ export class PipeIntake {
     return undefined;
   }
 
-  /** The first batch has been advanced. Once its turn is over what is left of it goes behind the others, unless there are updates in it. */
+  /** The first batch has been advanced. Once its turn is over what is left of it goes behind the others. */
   #endTurn(first: WaitingBatch): void {
     const turns = this.#turns;
     // The pipe may have ended meanwhile.
-    if (turns[0] !== first || !hasQueriesOnly(first)) return;
+    if (turns[0] !== first) return;
     const isDone = first.next === first.batch.count;
-    if (!isDone && first.leftBytes >= turnBytesOfOne(first)) return;
-    first.leftBytes = turnBytes;
-    turns.shift();
-    if (isDone && turns.length === 0 && this.#behind.length > 0) turns.push(this.#behind.shift() as WaitingBatch);
-    if (turns[0] === undefined || hasQueriesOnly(turns[0])) {
-      while (this.#behind[0] !== undefined && hasQueriesOnly(this.#behind[0])) turns.push(this.#behind.shift() as WaitingBatch);
+    const isOver = isDone || first.leftBytes < turnBytesOfOne(first);
+    if (isOver) turns.shift();
+    this.#promote();
+    if (isOver && !isDone) {
+      first.leftBytes = turnBytes;
+      turns.push(first);
     }
-    if (!isDone) turns.push(first);
+    if (turns.length === 0) this.#areKeysCounted = false;
   }
 
   /** Gets that may be submitted now. Where nothing is under way and nothing untaken, it is at least one. */
@@ -139,18 +183,24 @@ export class PipeIntake {
   #advance(waiting: WaitingBatch): boolean {
     const { batch, sink, next, expected } = waiting;
     if (batch.deadlineMs <= this.#ports.clock.monotonicMs()) {
-      waiting.next = batch.count;
+      this.#begin(waiting, batch.count);
       sink.deliver(tooLate(batch, next));
       return true;
     }
     const end = endOfPiece(batch, next, Math.min(this.#room(expected), this.#mostOfTurn(waiting)));
     if (end === next) return false;
-    waiting.next = end;
+    this.#begin(waiting, end);
     const gets = getsBetween(batch, next, end);
     waiting.leftBytes -= gets * turnBytesOfOne(waiting);
     if (end - next === batch.count) this.#submitPiece(batch, gets, undefined, sink, expected);
     else this.#submitPiece(pieceOf(batch, next, end), gets, next, sink, expected);
     return true;
+  }
+
+  /** The operations before `end` do not wait any more. */
+  #begin(waiting: WaitingBatch, end: number): void {
+    if (waiting.hashed !== undefined) this.#keysOfTurns.remove(waiting.hashed, waiting.next, end);
+    waiting.next = end;
   }
 
   #mostOfTurn(waiting: WaitingBatch): number {
@@ -199,14 +249,15 @@ export class PipeIntake {
   }
 }
 
-function hasQueriesOnly({ next, queriesFrom }: WaitingBatch): boolean {
-  return next >= queriesFrom;
+function newlyWaiting(batch: OperationBatch, sink: ResultSink, expected: ExpectedAnswers): WaitingBatch {
+  const hasUpdates = batch.operations.some(isUpdate);
+  return { batch, sink, hasUpdates, expected, hashed: undefined, next: 0, apartUntil: 0, leftBytes: turnBytes };
 }
 
-function afterLastUpdate({ operations, count }: OperationBatch): number {
-  let end = count;
-  while (end > 0 && !isUpdate(operations[end - 1] as number)) end--;
-  return end;
+/** The keys of what is left of the batch. */
+function addKeys(keys: WaitingKeys, waiting: WaitingBatch): void {
+  waiting.hashed ??= hashedOperations(waiting.batch);
+  keys.add(waiting.hashed, waiting.next, waiting.batch.count);
 }
 
 function turnBytesOfOne({ expected }: WaitingBatch): number {
@@ -215,7 +266,7 @@ function turnBytesOfOne({ expected }: WaitingBatch): number {
 
 /** Where the operations from `start` on end that have at most `room` gets. */
 function endOfPiece(batch: OperationBatch, start: number, room: number): number {
-  if (batch.atomic) return room > 0 ? batch.count : start;
+  if (batch.atomic) return room > 0 || getsBetween(batch, start, batch.count) === 0 ? batch.count : start;
   let end = start;
   for (let gets = 0; end < batch.count; end++) if (isGet(batch, end) && ++gets > room) break;
   return end;

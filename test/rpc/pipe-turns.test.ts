@@ -57,7 +57,7 @@ describe("batches that wait in a pipe's intake", () => {
     assert.ok(getsOf(target, "small") >= 200, "small values go on in large pieces");
   });
 
-  test("neither overtake updates nor are overtaken by them", async () => {
+  test("neither overtake updates of their keys nor are overtaken by them; others pass", async () => {
     const { target, intake } = await intakeUnderTest();
     intake.submit(repeated("large", 2 * roomForLarge), new RecordingSink(2 * roomForLarge));
     intake.submit(gets(["small"]), new RecordingSink(1));
@@ -68,13 +68,100 @@ describe("batches that wait in a pipe's intake", () => {
     intake.submit(gets(["last"]), new RecordingSink(1));
     for (let rounds = 0; rounds < 10; rounds++) await answerAll(target);
     const order = submitted(target);
-    const [firstPut, secondPut] = [order.indexOf("1 put small"), order.findIndex((piece) => piece.includes("put other"))];
-    assert.ok(order.slice(0, firstPut).filter((piece) => piece === "1 get small").length === 1, order.join(", "));
-    assert.equal(getsOf(target, "large", firstPut), 2 * roomForLarge, "what was asked before an update goes before it");
-    assert.ok(firstPut < order.findIndex((piece) => piece.endsWith("get after")), order.join(", "));
-    assert.ok(order.findIndex((piece) => piece.endsWith("get after")) < secondPut, order.join(", "));
-    const last = order.indexOf("1 get last");
-    assert.ok(secondPut < last && last < order.length - 1, `gets behind the last update take turns again: ${order.join(", ")}`);
+    const places = ["get small", "put small", "get small get after", "put other"].map((what) => placeOf(order, what));
+    assert.deepEqual(
+      places,
+      places.toSorted((left, right) => left - right),
+      order.join(", "),
+    );
+    assert.ok(placeOf(order, "get last") < placeOf(order, "put small"), order.join(", "));
+    assert.ok(getsOf(target, "large", placeOf(order, "put other")) < 2 * roomForLarge, order.join(", "));
+    assert.equal(getsOf(target, "large"), 4 * roomForLarge);
+  });
+
+  test("are passed at once by updates of other keys, which need no room", async () => {
+    const { target, intake } = await intakeUnderTest();
+    const put = new RecordingSink(1);
+    intake.submit(repeated("large", 2_000), new RecordingSink(2_000));
+    intake.submit(puts({ small: "2" }), put);
+    assert.deepEqual(submitted(target), [`${roomForLarge} get large`, "1 put small"]);
+    await answerAll(target);
+    await put.done;
+  });
+
+  test("are passed by batches of other keys with updates and gets, at their turns", async () => {
+    const { target, intake } = await intakeUnderTest();
+    intake.submit(repeated("large", 2_000), new RecordingSink(2_000));
+    intake.submit(updateBetween("small", "tiny", 4), new RecordingSink(6));
+    for (let rounds = 0; rounds < 2; rounds++) await answerAll(target);
+    assert.deepEqual(submitted(target).slice(1, 3), ["3 get large", "6 get small put other get tiny"]);
+  });
+
+  test("keep an update behind all gets of its key, and what follows of that key behind the update", async () => {
+    const { target, intake } = await intakeUnderTest();
+    intake.submit(repeated("large", 2 * roomForLarge), new RecordingSink(2 * roomForLarge));
+    intake.submit(puts({ large: "2" }), new RecordingSink(1));
+    intake.submit(gets(["large"]), new RecordingSink(1));
+    intake.submit(gets(["small"]), new RecordingSink(1));
+    intake.submit(puts({ small: "3" }), new RecordingSink(1));
+    intake.submit(puts({ other: "4" }), new RecordingSink(1));
+    for (let rounds = 0; rounds < 10; rounds++) await answerAll(target);
+    const order = submitted(target);
+    assert.equal(getsOf(target, "large", placeOf(order, "put large")), 2 * roomForLarge, order.join(", "));
+    assert.deepEqual(order.slice(-3), ["1 put large", "1 get large", "1 put small"], "what is behind keeps its order");
+    assert.deepEqual([placeOf(order, "put other"), placeOf(order, "get small")], [1, 3], order.join(", "));
+  });
+
+  test("keep a get behind an update of its key that waits, and let the key's later updates wait for both", async () => {
+    const { target, intake } = await intakeUnderTest();
+    const mixed = updateBetween("large", "large", 2 * roomForLarge);
+    intake.submit(repeated("large", 2 * roomForLarge), new RecordingSink(2 * roomForLarge));
+    intake.submit(mixed, new RecordingSink(mixed.count));
+    intake.submit(gets(["small"]), new RecordingSink(1));
+    intake.submit(puts({ large: "1" }), new RecordingSink(1));
+    intake.submit(gets(["large", "other"]), new RecordingSink(2));
+    for (let rounds = 0; rounds < 20; rounds++) await answerAll(target);
+    const order = submitted(target);
+    assert.ok(placeOf(order, "get small") < placeOf(order, "put large"), order.join(", "));
+    assert.ok(placeOf(order, "put other") < placeOf(order, "put large"), order.join(", "));
+    assert.deepEqual([placeOf(order, "put large"), placeOf(order, "get large get other")], [order.length - 2, order.length - 1]);
+  });
+
+  test("keep a get behind an update of its key where a single batch waits", async () => {
+    const { target, intake } = await intakeUnderTest();
+    const mixed = updateBetween("large", "small", 1);
+    intake.submit(repeated("large", roomForLarge), new RecordingSink(roomForLarge));
+    intake.submit(mixed, new RecordingSink(mixed.count));
+    intake.submit(gets(["other"]), new RecordingSink(1));
+    intake.submit(gets(["after"]), new RecordingSink(1));
+    for (let rounds = 0; rounds < 10; rounds++) await answerAll(target);
+    assert.deepEqual(submitted(target).slice(1), ["3 get large put other get small", "1 get after", "1 get other"]);
+  });
+
+  test("are passed at once by updates of keys that no longer wait", async () => {
+    const { target, intake } = await intakeUnderTest();
+    intake.submit(repeated("large", 2 * roomForLarge), new RecordingSink(2 * roomForLarge));
+    intake.submit(puts({ large, small: "2" }), new RecordingSink(2));
+    intake.submit(repeated("large", 8 * roomForLarge), new RecordingSink(8 * roomForLarge));
+    intake.submit(puts({ small: "3" }), new RecordingSink(1));
+    for (let rounds = 0; rounds < 4; rounds++) await answerAll(target);
+    assert.ok(placeOf(submitted(target), "1 put small") > placeOf(submitted(target), "2 put large put small"));
+    const before = submitted(target).length;
+    intake.submit(puts({ small: "4" }), new RecordingSink(1));
+    assert.deepEqual(submitted(target).slice(before), ["1 put small"]);
+  });
+
+  test("keep an atomic batch whole and in its place", async () => {
+    const { target, intake } = await intakeUnderTest();
+    intake.submit(repeated("large", 2 * roomForLarge), new RecordingSink(2 * roomForLarge));
+    intake.submit({ ...puts({ small: "2", other: "2" }), atomic: true }, new RecordingSink(2));
+    intake.submit({ ...puts({ small: "3", large: "3" }), atomic: true }, new RecordingSink(2));
+    intake.submit(gets(["other"]), new RecordingSink(1));
+    for (let rounds = 0; rounds < 10; rounds++) await answerAll(target);
+    const order = submitted(target);
+    assert.equal(placeOf(order, "put small put other"), 1);
+    assert.ok(placeOf(order, "get other") < placeOf(order, "put small put large"), order.join(", "));
+    assert.equal(placeOf(order, "put small put large"), order.length - 1);
   });
 
   test("are ended at their deadlines, begun or not", async () => {
@@ -141,6 +228,13 @@ function submitted(target: FakeTarget): string[] {
     });
     return `${batch.count} ${[...new Set(names)].join(" ")}`;
   });
+}
+
+/** Where the first piece with these kinds and keys stands. */
+function placeOf(order: readonly string[], what: string): number {
+  const place = order.findIndex((piece) => piece.includes(what));
+  assert.ok(place >= 0, `${what} in ${order.join(", ")}`);
+  return place;
 }
 
 function getsOf(target: FakeTarget, key: string, pieces = target.submissions.length): number {
