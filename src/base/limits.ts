@@ -33,6 +33,15 @@ export const limits = {
   scanPagesWaitingMost: 1_024,
   /** A stream, or a pipe, whose reader takes nothing for so long is cut off, so that it does not hold what was written for ever. */
   streamStallMostMs: 30_000,
+  /**
+   * Of answers to Get and GetMany: bytes that have not left for the network, and those expected of reads under way. One connection may
+   * have at most a third of what is free, thus a quarter of all, what comes next on it waits; or a single read, up to twice of all.
+   */
+  unaryReadsMaxBytes: 64 * mibBytes,
+  /** A read under way counts this much at least: those that come after many small ones may be large. */
+  unaryReadLeastBytes: 256 * kibBytes,
+  /** Reads that wait; past it OVERLOADED. */
+  unaryReadsWaitingMost: 16_384,
   listPageMaxMaps: 1_000,
 
   /** Counted for every entry beside its key and value: token, map id and header. */
@@ -82,6 +91,7 @@ assert(limits.batchMaxBytes < limits.messageMaxBytes, "a batch fits into a messa
 assert(limits.resultPartMaxBytes + limits.valueMaxBytes < limits.messageMaxBytes, "a part of an answer fits into a message");
 assert(limits.scanPageMaxBytes + limits.valueMaxBytes + limits.keyMaxBytes < limits.messageMaxBytes, "a scan page fits into a message");
 assert(limits.canisterCapMinBytes <= limits.canisterCapDefaultBytes, "the default cap is allowed");
+assert(4 * limits.messageMaxBytes <= limits.unaryReadsMaxBytes, "one connection's share holds any answer");
 assert(limits.pipeMaxBytes >= limits.batchMaxBytes, "a batch fits into a pipe");
 assert(limits.valueMaxBytes < limits.pipeReplyCrowdedBytes, "the largest value finds room where many do not read");
 assert(2 * limits.pipeReplyTargetBytes <= limits.pipeReplyMaxBytes, "gets find room while values are no larger than those before");

@@ -2,26 +2,30 @@ import { emptyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { MapBackend } from "../base/map-backend.js";
-import type { ScanRequest, ScanResponse } from "../proto/entry-codec.js";
+import type { GetResult, ScanRequest, ScanResponse } from "../proto/entry-codec.js";
 import { mapMethods } from "../proto/methods.js";
 import { PipeServer } from "../rpc/pipe-server.js";
 import { implementService, type CallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
 import { scanPlaces, type Places } from "./places.js";
 import { UnaryOperations } from "./unary-operations.js";
+import { UnaryReads } from "./unary-reads.js";
 
 /** bigmap.v1.MapService over whatever carries the maps out. */
-export function mapService(backend: MapBackend, ports: ServicePorts): Service {
+export function mapService(backend: MapBackend, ports: ServicePorts, reads = new UnaryReads()): Service {
   const pipes = new PipeServer({ target: backend, sessions: ports.sessions, clock: ports.clock });
   const places = scanPlaces(ports.clock, limits.scanPagesServedMost);
   // A page that waits for another replica keeps its place meanwhile. Those that replicas ask for wait for no other, and have their own.
   const forwardedPlaces = scanPlaces(ports.clock, limits.scanPagesServedMost);
   const handlers: ServiceHandlers<typeof mapMethods> = {
     ...mapHandlers(backend),
-    ...entryHandlers(new UnaryOperations(backend)),
+    ...entryHandlers(new UnaryOperations(backend), reads),
     scan: (request, context) => scanPages(backend, request.noForward ? forwardedPlaces : places, request, context),
     pipe: (call) => pipes.accept(call),
   };
-  return implementService(mapMethods, handlers, ports, () => pipes.drain());
+  return implementService(mapMethods, handlers, ports, () => {
+    reads.stop();
+    return pipes.drain();
+  });
 }
 
 type MapHandlers = Pick<ServiceHandlers<typeof mapMethods>, "createMap" | "listMaps" | "dropMap" | "clear" | "stats">;
@@ -43,14 +47,28 @@ function mapHandlers(backend: MapBackend): MapHandlers {
   };
 }
 
-function entryHandlers(operations: UnaryOperations): EntryHandlers {
+function entryHandlers(operations: UnaryOperations, reads: UnaryReads): EntryHandlers {
   return {
-    get: (request, context) => operations.get(request, context),
+    get: (request, context) =>
+      reads.serve(
+        1,
+        request.omitValue,
+        context,
+        () => operations.get(request, context),
+        ({ value }) => value.length,
+      ),
     put: (request, context) => operations.put(request, context),
     delete: (request, context) => operations.delete(request, context),
-    getMany: async (request, context) => ({ results: await operations.getMany(request, context) }),
+    getMany: async (request, context) => {
+      const read = (): Promise<readonly GetResult[]> => operations.getMany(request, context);
+      return { results: await reads.serve(request.keys.length, request.omitValue, context, read, valueBytes) };
+    },
     write: async (request, context) => ({ results: await operations.write(request, context) }),
   };
+}
+
+function valueBytes(results: readonly GetResult[]): number {
+  return results.reduce((sum, { value }) => sum + value.length, 0);
 }
 
 /**

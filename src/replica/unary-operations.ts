@@ -26,7 +26,8 @@ import type { CallContext } from "../rpc/service.js";
 
 /** Values of one GetMany answer, together. */
 const answerMaxBytes = limits.messageMaxBytes / 2;
-/** Keys that GetMany reads at a time: what it reads beyond the limit of its answer stays small. */
+/** Keys that GetMany reads first, and at a time: what it reads beyond the limit of its answer stays small. */
+const firstSliceKeys = 16;
 const sliceKeys = 64;
 /** Failures that concern a call as a whole, not one of its keys. */
 const callFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["MAP_NOT_FOUND", "MAP_NAME_INVALID"]);
@@ -63,7 +64,10 @@ export class UnaryOperations {
     const results: GetResult[] = [];
     let answerBytes = 0;
     while (results.length < keys.length && answerBytes < answerMaxBytes) {
-      const slice = keys.slice(results.length, results.length + sliceKeys);
+      // As many as fill the answer, if they are no larger than those before.
+      const fill = Math.ceil(((answerMaxBytes - answerBytes) * results.length) / answerBytes);
+      const count = results.length === 0 ? firstSliceKeys : Math.min(sliceKeys, fill);
+      const slice = keys.slice(results.length, results.length + count);
       for (const result of await this.#read(map, slice, omitValue, context)) {
         throwCallFailure(result.error);
         answerBytes += result.value.length;

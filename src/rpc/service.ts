@@ -9,16 +9,25 @@ import { toGrpcStatus } from "./grpc-status.js";
 import { resetStream } from "./reset-stream.js";
 import type { SessionCounter } from "./session-counter.js";
 import { streamMessages } from "./server-stream.js";
+import { UnaryContext } from "./unary-context.js";
 
 /** What a handler may know about the call that it answers. */
 export interface CallContext {
   readonly sessionId: SessionId;
   /** Monotonic; Infinity: none. */
   readonly deadlineMs: number;
-  /** Aborted when the caller gave up, and for streams also when the server stops. */
+  /** Aborted when the caller gave up before it was answered, and for streams also when the server stops. */
   readonly signal: AbortSignal;
   /** Ends the call at once, with what it has not sent: for one that stands in the way of others. */
   readonly cutOff: (error: BigMapError) => void;
+}
+
+/** What a unary handler may know beside. */
+export interface UnaryCallContext extends CallContext {
+  /** The other end of the connection, HOST:PORT. */
+  readonly peer: string;
+  /** Runs it, and only the last that is given, once the answer has left for the network, or never will. */
+  onLeft(run: () => void): void;
 }
 
 export type PipeCall = grpc.ServerDuplexStream<Buffer, Buffer>;
@@ -26,7 +35,7 @@ export type PipeCall = grpc.ServerDuplexStream<Buffer, Buffer>;
 /** How a method is carried out. What it throws becomes the call's status. */
 export type Handler<AnyMethod> =
   AnyMethod extends Method<infer Request, infer Response, "unary">
-    ? (request: Request, context: CallContext) => Promise<Response>
+    ? (request: Request, context: UnaryCallContext) => Promise<Response>
     : AnyMethod extends Method<infer Request, infer Response, "server stream">
       ? (request: Request, context: CallContext) => AsyncIterable<Response>
       : (call: PipeCall) => void;
@@ -49,7 +58,7 @@ export interface Service {
 
 type AnyMethods = Readonly<Record<string, { readonly path: string; readonly shape: MethodShape }>>;
 type UntypedMethod = Method<unknown, unknown>;
-type UnaryHandler = (request: unknown, context: CallContext) => Promise<unknown>;
+type UnaryHandler = (request: unknown, context: UnaryCallContext) => Promise<unknown>;
 type StreamHandler = (request: unknown, context: CallContext) => AsyncIterable<unknown>;
 
 /**
@@ -66,7 +75,7 @@ export function implementService<Methods extends AnyMethods>(
   const definition: Record<string, grpc.MethodDefinition<Buffer, Buffer>> = {};
   const implementation: grpc.UntypedServiceImplementation = {};
   for (const [name, method] of Object.entries(methods)) {
-    definition[name] = rawDefinition(method);
+    definition[name] = rawDefinition(method, calls.serialize);
     implementation[name] = calls.handle(method as UntypedMethod, handlers[name] as never);
   }
   return {
@@ -80,14 +89,17 @@ export function implementService<Methods extends AnyMethods>(
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-function rawDefinition(method: { readonly path: string; readonly shape: MethodShape }): grpc.MethodDefinition<Buffer, Buffer> {
+function rawDefinition(
+  method: { readonly path: string; readonly shape: MethodShape },
+  serialize: (bytes: Buffer) => Buffer,
+): grpc.MethodDefinition<Buffer, Buffer> {
   return {
     path: method.path,
     requestStream: method.shape === "pipe",
     responseStream: method.shape !== "unary",
     requestSerialize: identity,
     requestDeserialize: identity,
-    responseSerialize: identity,
+    responseSerialize: serialize,
     responseDeserialize: identity,
   };
 }
@@ -98,11 +110,19 @@ class OpenCalls {
   readonly #streams = new Set<AbortController>();
   #open = 0;
   #draining = false;
+  /** Answers that gRPC took. */
+  #serialized = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(ports: ServicePorts) {
     this.#ports = ports;
   }
+
+  /** gRPC calls it for what it sends, before `answer` returns, and not at all where a call's stream is closed already. */
+  readonly serialize = (bytes: Buffer): Buffer => {
+    this.#serialized++;
+    return bytes;
+  };
 
   handle(method: UntypedMethod, handler: UnaryHandler & StreamHandler & ((call: PipeCall) => void)): grpc.UntypedHandleCall {
     if (method.shape === "pipe") return (call: PipeCall) => handler(call);
@@ -126,12 +146,17 @@ class OpenCalls {
     answer: grpc.sendUnaryData<Buffer>,
   ): Promise<void> {
     this.#open++;
+    const { clock, sessions } = this.#ports;
+    const context = new UnaryContext(call, sessions.next(), fromWallDeadline(clock, call.getDeadline()));
     try {
       const request = method.request.decode(call.request);
-      const response = await handler(request, this.#context(call, new AbortController()));
-      answer(null, method.response.encode(response));
+      const bytes = method.response.encode(await handler(request, context));
+      const before = this.#serialized;
+      answer(null, bytes);
+      context.answered(this.#serialized > before);
     } catch (error) {
       answer(this.#status(method, error));
+      context.answered(false);
     } finally {
       this.#closed();
     }
@@ -144,7 +169,7 @@ class OpenCalls {
     try {
       if (this.#draining) throw shuttingDown();
       const request = method.request.decode(call.request);
-      const messages = handler(request, this.#context(call, controller));
+      const messages = handler(request, this.#streamContext(call, controller));
       await streamMessages(messages, method.response, call, controller.signal, this.#ports.clock);
       call.end();
     } catch (error) {
@@ -155,10 +180,7 @@ class OpenCalls {
     }
   }
 
-  #context(
-    call: grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerWritableStream<Buffer, Buffer>,
-    controller: AbortController,
-  ): CallContext {
+  #streamContext(call: grpc.ServerWritableStream<Buffer, Buffer>, controller: AbortController): CallContext {
     call.once("cancelled", () => controller.abort(new BigMapError("CANCELLED", "The caller gave up")));
     const { clock, sessions } = this.#ports;
     const cutOff = (error: BigMapError): void => {
