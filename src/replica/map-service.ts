@@ -5,7 +5,7 @@ import type { MapBackend } from "../base/map-backend.js";
 import type { GetResult, ScanRequest, ScanResponse } from "../proto/entry-codec.js";
 import { mapMethods } from "../proto/methods.js";
 import { PipeServer } from "../rpc/pipe-server.js";
-import { implementService, type CallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
+import { implementService, type StreamCallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
 import { scanPlaces, type Places } from "./places.js";
 import { UnaryOperations } from "./unary-operations.js";
 import { UnaryReads } from "./unary-reads.js";
@@ -79,7 +79,7 @@ async function* scanPages(
   backend: MapBackend,
   places: Places,
   request: ScanRequest,
-  context: CallContext,
+  context: StreamCallContext,
 ): AsyncGenerator<ScanResponse, void, undefined> {
   const { map, prefix, keysOnly, noForward } = request;
   if (prefix.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", "The prefix is longer than any key");

@@ -18,6 +18,10 @@ export interface CallContext {
   readonly deadlineMs: number;
   /** Aborted when the caller gave up before it was answered, and for streams also when the server stops. */
   readonly signal: AbortSignal;
+}
+
+/** What the handler of a stream may do beside. */
+export interface StreamCallContext extends CallContext {
   /** Ends the call at once, with what it has not sent: for one that stands in the way of others. */
   readonly cutOff: (error: BigMapError) => void;
 }
@@ -37,7 +41,7 @@ export type Handler<AnyMethod> =
   AnyMethod extends Method<infer Request, infer Response, "unary">
     ? (request: Request, context: UnaryCallContext) => Promise<Response>
     : AnyMethod extends Method<infer Request, infer Response, "server stream">
-      ? (request: Request, context: CallContext) => AsyncIterable<Response>
+      ? (request: Request, context: StreamCallContext) => AsyncIterable<Response>
       : (call: PipeCall) => void;
 
 export type ServiceHandlers<Methods> = { readonly [Name in keyof Methods]: Handler<Methods[Name]> };
@@ -59,7 +63,7 @@ export interface Service {
 type AnyMethods = Readonly<Record<string, { readonly path: string; readonly shape: MethodShape }>>;
 type UntypedMethod = Method<unknown, unknown>;
 type UnaryHandler = (request: unknown, context: UnaryCallContext) => Promise<unknown>;
-type StreamHandler = (request: unknown, context: CallContext) => AsyncIterable<unknown>;
+type StreamHandler = (request: unknown, context: StreamCallContext) => AsyncIterable<unknown>;
 
 /**
  * Joins methods and handlers. Messages are decoded and encoded here and not inside gRPC, so that a malformed one is
@@ -180,7 +184,7 @@ class OpenCalls {
     }
   }
 
-  #streamContext(call: grpc.ServerWritableStream<Buffer, Buffer>, controller: AbortController): CallContext {
+  #streamContext(call: grpc.ServerWritableStream<Buffer, Buffer>, controller: AbortController): StreamCallContext {
     call.once("cancelled", () => controller.abort(new BigMapError("CANCELLED", "The caller gave up")));
     const { clock, sessions } = this.#ports;
     const cutOff = (error: BigMapError): void => {
