@@ -35,7 +35,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
 const exitCode = await run(
   process.argv.slice(2),
   terminal,
-  ({ endpoint, timeoutMs, signal }) => BigMap.connect({ endpoints: [endpoint], timeoutMs, signal }),
+  ({ endpoint, ...terms }) => BigMap.connect({ endpoints: [endpoint], ...terms }),
   version,
 );
 process.exitCode = exitCode;

@@ -13,7 +13,15 @@ export interface GlobalOptions {
 }
 
 /** Opens a client. Tests hand in one without a network. */
-export type Connect = (options: { endpoint: string; timeoutMs: number; signal: AbortSignal }) => Promise<BigMap>;
+export type Connect = (options: ConnectTerms) => Promise<BigMap>;
+
+export interface ConnectTerms {
+  readonly endpoint: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Operations give way to those of other clients. */
+  readonly background: boolean;
+}
 
 /** What the verbs share: the terminal, the way to the server, and the answer to the shell. */
 export class VerbContext {
@@ -33,17 +41,26 @@ export class VerbContext {
 
   /** Runs `work` with a client, which is closed afterwards. Ctrl-C ends it at once with CANCELLED. */
   async withClient<T>(command: Command, work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>): Promise<T> {
-    return this.#withClient(command, (bigmap, globals) => Promise.race([work(bigmap, globals), this.#interrupted()]), false);
+    return this.#withClient(command, (bigmap, globals) => Promise.race([work(bigmap, globals), this.#interrupted()]), {});
   }
 
   /** As `withClient`; but after Ctrl-C it is `work` that ends, in order, when it sees the signal. */
-  async withClientInOrder<T>(command: Command, work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>): Promise<T> {
-    return this.#withClient(command, work, true);
+  async withClientInOrder<T>(
+    command: Command,
+    work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>,
+    options: { readonly background?: boolean } = {},
+  ): Promise<T> {
+    return this.#withClient(command, work, { endsInOrder: true, ...options });
   }
 
-  async #withClient<T>(command: Command, work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>, endsInOrder: boolean): Promise<T> {
+  async #withClient<T>(
+    command: Command,
+    work: (bigmap: BigMap, globals: GlobalOptions) => Promise<T>,
+    { endsInOrder = false, background = false }: { readonly endsInOrder?: boolean; readonly background?: boolean },
+  ): Promise<T> {
     const globals = this.globals(command);
-    const bigmap = await this.#connect({ endpoint: globals.endpoint, timeoutMs: globals.timeout, signal: this.terminal.signal });
+    const { endpoint, timeout: timeoutMs } = globals;
+    const bigmap = await this.#connect({ endpoint, timeoutMs, signal: this.terminal.signal, background });
     try {
       return await work(bigmap, globals);
     } finally {

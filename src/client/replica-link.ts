@@ -14,6 +14,8 @@ export interface LinkPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Operations give way to those of other clients. */
+  readonly background?: boolean;
 }
 
 type LinkState =
@@ -133,14 +135,14 @@ export class ReplicaLink {
   }
 
   async #open(address: string): Promise<void> {
-    const { clock, logger } = this.#ports;
+    const { clock, logger, background = false } = this.#ports;
     const deadlineMs = clock.monotonicMs() + attemptTimeoutMs;
     const holder: { session: ReplicaSession | undefined } = { session: undefined };
     // An end before the session is in hand shows in the state of its pipe.
     const onEnd = (error: BigMapError | undefined): void => {
       if (holder.session !== undefined) this.#onEnd(holder.session, error);
     };
-    const session = await ReplicaSession.open(address, clock, deadlineMs, this.#stop.signal, onEnd);
+    const session = await ReplicaSession.open(address, { clock, background }, deadlineMs, this.#stop.signal, onEnd);
     if (this.#state.kind !== "connecting") {
       void session.close();
       return;

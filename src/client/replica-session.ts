@@ -7,6 +7,12 @@ import { PipeClient, type PipeState } from "../rpc/pipe-client.js";
 /** Called once: the pipe takes no more batches, because the server ends it or it broke. */
 export type OnSessionEnd = (error: BigMapError | undefined) => void;
 
+export interface SessionPorts {
+  readonly clock: Clock;
+  /** The pipe's operations give way to those of others. */
+  readonly background: boolean;
+}
+
 /** One channel to one replica and the pipe on it, from the moment the pipe stands until it ends. */
 export class ReplicaSession {
   readonly channel: GrpcChannel;
@@ -20,11 +26,17 @@ export class ReplicaSession {
   }
 
   /** Errors: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, or why the server refused the pipe. */
-  static async open(address: string, clock: Clock, deadlineMs: number, signal: AbortSignal, onEnd: OnSessionEnd): Promise<ReplicaSession> {
-    const channel = new GrpcChannel(address, clock);
+  static async open(
+    address: string,
+    ports: SessionPorts,
+    deadlineMs: number,
+    signal: AbortSignal,
+    onEnd: OnSessionEnd,
+  ): Promise<ReplicaSession> {
+    const channel = new GrpcChannel(address, ports.clock);
     try {
       await channel.connect({ deadlineMs, signal });
-      return new ReplicaSession(channel, await openPipe(channel, clock, deadlineMs, signal, onEnd));
+      return new ReplicaSession(channel, await openPipe(channel, ports, deadlineMs, signal, onEnd));
     } catch (error) {
       channel.close();
       throw error;
@@ -63,7 +75,13 @@ export class ReplicaSession {
   }
 }
 
-function openPipe(channel: GrpcChannel, clock: Clock, deadlineMs: number, signal: AbortSignal, onEnd: OnSessionEnd): Promise<PipeClient> {
+function openPipe(
+  channel: GrpcChannel,
+  { clock, background }: SessionPorts,
+  deadlineMs: number,
+  signal: AbortSignal,
+  onEnd: OnSessionEnd,
+): Promise<PipeClient> {
   return new Promise((resolve, reject) => {
     let opened = false;
     let ended = false;
@@ -91,7 +109,7 @@ function openPipe(channel: GrpcChannel, clock: Clock, deadlineMs: number, signal
     };
     const late = (): void => giveUp(new BigMapError("UNAVAILABLE", `${channel.address} did not open a pipe in time`));
     const cancelTimer = clock.setTimer(Math.max(1, deadlineMs - clock.monotonicMs()), late);
-    const pipe = new PipeClient(channel.openPipe(mapMethods.pipe), { clock, onStateChange });
+    const pipe = new PipeClient(channel.openPipe(mapMethods.pipe, background), { clock, onStateChange });
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }

@@ -2,28 +2,46 @@ import { emptyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { MapBackend } from "../base/map-backend.js";
+import type { OperationTarget } from "../base/operation-batch.js";
 import type { GetResult, ScanRequest, ScanResponse } from "../proto/entry-codec.js";
 import { mapMethods } from "../proto/methods.js";
 import { PipeServer } from "../rpc/pipe-server.js";
 import { implementService, type StreamCallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
+import { BackgroundGate } from "./background-gate.js";
+import { loopBusyShare } from "./loop-load.js";
 import { scanPlaces, type Places } from "./places.js";
 import { UnaryOperations } from "./unary-operations.js";
 import { UnaryReads } from "./unary-reads.js";
 
 /** bigmap.v1.MapService over whatever carries the maps out. */
-export function mapService(backend: MapBackend, ports: ServicePorts, reads = new UnaryReads()): Service {
-  const pipes = new PipeServer({ target: backend, sessions: ports.sessions, clock: ports.clock });
+export function mapService(
+  backend: MapBackend,
+  ports: ServicePorts,
+  reads = new UnaryReads(),
+  gate = new BackgroundGate(backend, ports.clock, loopBusyShare()),
+): Service {
+  const target: OperationTarget = {
+    submit: (batch, sessionId, sink) => {
+      gate.noteOthers();
+      backend.submit(batch, sessionId, sink);
+    },
+  };
+  const pipes = new PipeServer({ target, backgroundTarget: gate, sessions: ports.sessions, clock: ports.clock });
   const places = scanPlaces(ports.clock, limits.scanPagesServedMost);
   // A page that waits for another replica keeps its place meanwhile. Those that replicas ask for wait for no other, and have their own.
   const forwardedPlaces = scanPlaces(ports.clock, limits.scanPagesServedMost);
   const handlers: ServiceHandlers<typeof mapMethods> = {
     ...mapHandlers(backend),
-    ...entryHandlers(new UnaryOperations(backend), reads),
-    scan: (request, context) => scanPages(backend, request.noForward ? forwardedPlaces : places, request, context),
+    ...entryHandlers(new UnaryOperations(target), reads),
+    scan: (request, context) => {
+      gate.noteOthers();
+      return scanPages(backend, request.noForward ? forwardedPlaces : places, request, context);
+    },
     pipe: (call) => pipes.accept(call),
   };
   return implementService(mapMethods, handlers, ports, () => {
     reads.stop();
+    gate.open();
     return pipes.drain();
   });
 }

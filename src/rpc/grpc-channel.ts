@@ -2,6 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { Method } from "../proto/methods.js";
+import { backgroundMetadata } from "./background.js";
 import { toWallDeadline } from "./deadline.js";
 import { fromGrpcStatus, hasErrorDetail } from "./grpc-status.js";
 import { channelOptions } from "./transport-options.js";
@@ -96,9 +97,10 @@ export class GrpcChannel {
     }
   }
 
-  /** Opens a bidirectional stream of raw frames. */
-  openPipe(method: Method<Buffer, Buffer, "pipe">): PipeStream {
-    return this.#client.makeBidiStreamRequest(method.path, identity, identity);
+  /** Opens a bidirectional stream of raw frames; `background`: its operations are to give way to those of others. */
+  openPipe(method: Method<Buffer, Buffer, "pipe">, background = false): PipeStream {
+    const metadata = background ? backgroundMetadata() : new grpc.Metadata();
+    return this.#client.makeBidiStreamRequest(method.path, identity, identity, metadata);
   }
 
   /** Begins no further call. What was sent goes on until it is answered, its deadline, or its signal; what was not is UNAVAILABLE. */

@@ -1,11 +1,14 @@
 import type { Clock } from "../base/clock.js";
 import type { OperationTarget } from "../base/operation-batch.js";
+import { isBackground } from "./background.js";
 import { PipeConnection, type UnsentAnswers } from "./pipe-connection.js";
 import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
 
 export interface PipeServerPorts {
   readonly target: OperationTarget;
+  /** For the operations of clients that give way to others; by default the same. */
+  readonly backgroundTarget?: OperationTarget;
   readonly sessions: SessionCounter;
   readonly clock: Clock;
 }
@@ -27,9 +30,9 @@ export class PipeServer {
   }
 
   accept(call: PipeCall): void {
-    const { target, clock, sessions } = this.#ports;
+    const { target, backgroundTarget = target, clock, sessions } = this.#ports;
     const connection: PipeConnection = new PipeConnection(call, {
-      target,
+      target: isBackground(call.metadata) ? backgroundTarget : target,
       clock,
       sessionId: sessions.next(),
       allUnsent: this.#allUnsent,

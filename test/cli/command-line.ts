@@ -2,6 +2,7 @@ import { Readable, Writable } from "node:stream";
 import { systemClock } from "../../src/base/clock.js";
 import { run } from "../../src/cli/run.js";
 import type { Terminal } from "../../src/cli/terminal.js";
+import type { Connect } from "../../src/cli/verb-context.js";
 import { BigMap } from "../../src/client/bigmap.js";
 import { MemoryConnection } from "./memory-connection.js";
 
@@ -16,6 +17,8 @@ export interface CommandResult {
 /** Runs command lines in this process, against an installation in memory. */
 export class CommandLine {
   readonly connection = new MemoryConnection();
+  /** Whether the last client was to give way to others. */
+  background: boolean | undefined;
 
   /** `stdin` is what the command can read there. */
   async run(
@@ -26,7 +29,11 @@ export class CommandLine {
     const stdout = new Collected();
     const stderr = new Collected();
     const terminal: Terminal = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env: {}, clock: systemClock, signal };
-    const exitCode = await run(args, terminal, async ({ timeoutMs }) => new BigMap(this.connection, { timeoutMs }), "1.2.3");
+    const connect: Connect = async ({ timeoutMs, background }) => {
+      this.background = background;
+      return new BigMap(this.connection, { timeoutMs });
+    };
+    const exitCode = await run(args, terminal, connect, "1.2.3");
     return { exitCode, stdout: stdout.bytes.toString(), stdoutBytes: stdout.bytes, stderr: stderr.bytes.toString() };
   }
 }

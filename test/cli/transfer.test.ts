@@ -333,6 +333,14 @@ describe("import and export", () => {
     assert.equal((await line.run(["scan", "m", "--keys-only"])).stdout, "a\nb\n");
   });
 
+  test("with --background the client gives way to others, else not", async () => {
+    const line = new CommandLine();
+    assert.equal((await line.run(["import", "m", "--background"], '{"key":"a"}\n')).exitCode, 0);
+    assert.equal(line.background, true);
+    assert.equal((await line.run(["import", "m"], '{"key":"b"}\n')).exitCode, 0);
+    assert.equal(line.background, false);
+  });
+
   test("with --skip-bad bad lines are told and counted, and the exit code is 1", async () => {
     const line = new CommandLine();
     const { exitCode, stderr } = await line.run(["import", "m", "--skip-bad"], '{"key":"a"}\nnonsense\n{"key":"c"}\n');

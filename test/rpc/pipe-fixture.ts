@@ -16,13 +16,16 @@ import { FakeTarget } from "./fake-target.js";
 
 /** A server with nothing but the pipe on a real port, and a channel to it. Both end with the test. */
 export class PipeFixture {
-  readonly target = new FakeTarget();
+  readonly target: FakeTarget;
+  /** Where the operations of background pipes go. */
+  readonly backgroundTarget: FakeTarget;
   readonly pipes: PipeServer;
   readonly server: GrpcServer;
   readonly channel: GrpcChannel;
 
-  private constructor(target: FakeTarget, pipes: PipeServer, server: GrpcServer) {
+  private constructor(target: FakeTarget, backgroundTarget: FakeTarget, pipes: PipeServer, server: GrpcServer) {
     this.target = target;
+    this.backgroundTarget = backgroundTarget;
     this.pipes = pipes;
     this.server = server;
     this.channel = new GrpcChannel(server.address, systemClock);
@@ -30,12 +33,13 @@ export class PipeFixture {
 
   static async start(context: TestContext): Promise<PipeFixture> {
     const target = new FakeTarget();
+    const backgroundTarget = new FakeTarget();
     const sessions = new SessionCounter();
-    const pipes = new PipeServer({ target, sessions, clock: systemClock });
+    const pipes = new PipeServer({ target, backgroundTarget, sessions, clock: systemClock });
     const ports = { clock: systemClock, sessions, logger: silentLogger };
     const service = implementService({ pipe: mapMethods.pipe }, { pipe: (call) => pipes.accept(call) }, ports, () => pipes.drain());
     const server = await GrpcServer.listen({ listenAddress: "127.0.0.1:0", services: [service], clock: systemClock, logger: silentLogger });
-    const fixture = new PipeFixture(target, pipes, server);
+    const fixture = new PipeFixture(target, backgroundTarget, pipes, server);
     context.after(async () => {
       fixture.channel.close();
       await server.stop(0);
@@ -43,8 +47,8 @@ export class PipeFixture {
     return fixture;
   }
 
-  openPipe(options: Partial<PipeClientOptions> = {}): PipeClient {
-    return new PipeClient(this.channel.openPipe(mapMethods.pipe), { clock: systemClock, ...options });
+  openPipe(options: Partial<PipeClientOptions> = {}, background = false): PipeClient {
+    return new PipeClient(this.channel.openPipe(mapMethods.pipe, background), { clock: systemClock, ...options });
   }
 }
 

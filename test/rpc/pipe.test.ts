@@ -10,6 +10,7 @@ import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { decodePipeResponse } from "../../src/proto/pipe-response-codec.js";
 import { failureOf } from "../../src/rpc/grpc-channel.js";
 import type { PipeState } from "../../src/rpc/pipe-client.js";
+import type { FakeTarget } from "./fake-target.js";
 import { asks, gets, PipeFixture, puts, RecordingSink, valuesOf } from "./pipe-fixture.js";
 
 describe("a pipe", () => {
@@ -200,6 +201,21 @@ describe("a pipe", () => {
     await sink.done;
     assert.equal(sink.loss, undefined);
     await other.close();
+  });
+
+  test("a pipe in the background has its operations carried out where those give way to others", async (context) => {
+    const fixture = await PipeFixture.start(context);
+    const [ordinary, background] = [fixture.openPipe(), fixture.openPipe({}, true)];
+    const sinks = [ordinary, background].map((pipe, i) => {
+      const sink = new RecordingSink(1);
+      pipe.submit(puts({ [`key-${i}`]: "value" }), sink);
+      return sink;
+    });
+    await Promise.all(sinks.map((sink) => sink.done));
+    const keysOf = (target: FakeTarget): string[] => target.submissions.map(({ batch }) => Buffer.from(batch.keys).toString());
+    assert.deepEqual(keysOf(fixture.target), ["key-0"]);
+    assert.deepEqual(keysOf(fixture.backgroundTarget), ["key-1"]);
+    await Promise.all([ordinary.close(), background.close()]);
   });
 
   test("ends with FRAME_INVALID where batch ids do not grow by one", async (context) => {

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { BigMapError } from "../../base/errors.js";
+import type { BigMap } from "../../client/bigmap.js";
 import { bytes } from "../../client/codec.js";
 import type { MapHandle } from "../../client/map-handle.js";
 import { reportError } from "../error-report.js";
@@ -14,7 +15,7 @@ import { loadRows, type LoadSummary } from "../transfer/loader.js";
 import { startProgress } from "../transfer/progress.js";
 import { fileFormats, fileReadBytes, formatOfPath, type FileFormat } from "../transfer/row-stream.js";
 import { summaryText } from "../transfer/summary.js";
-import type { VerbContext } from "../verb-context.js";
+import type { GlobalOptions, VerbContext } from "../verb-context.js";
 
 interface ImportOptions {
   readonly format?: FileFormat;
@@ -23,6 +24,7 @@ interface ImportOptions {
   readonly wholeRow?: boolean;
   readonly skipBad?: boolean;
   readonly quiet?: boolean;
+  readonly background?: boolean;
 }
 
 export function importVerb(context: VerbContext): Command {
@@ -41,6 +43,7 @@ export function importVerb(context: VerbContext): Command {
     .addOption(new Option("--value <field>", "field with the value, instead of the whole row").conflicts("wholeRow"))
     .option("--whole-row", "the value is the whole row, even where the row looks like one of an export")
     .option("--skip-bad", "count rows that are no entries and go on, instead of stopping at the first; exits with 1 where there were any")
+    .option("--background", "give way to other clients: slower while there are any, and their latency stays what it was")
     .option("--quiet", "no progress and no summary on stderr")
     .addHelpText(
       "after",
@@ -56,12 +59,13 @@ Examples:
     );
   return command.action(async (map: string, file: string | undefined, options: ImportOptions) => {
     letHeapGrow();
-    await context.withClientInOrder(command, async (bigmap, { json }) => {
+    const load = async (bigmap: BigMap, { json }: GlobalOptions): Promise<void> => {
       const summary = await runImport(context, bigmap.map(map, { key: bytes, value: bytes }), file, options, json);
       if (json) await context.printJson(summary);
       else if (options.quiet !== true) context.terminal.stderr.write(`${summaryText("imported", summary)}\n`);
       if (summary.badRows > 0) context.exitCode = exitCodes.failure;
-    });
+    };
+    await context.withClientInOrder(command, load, { background: options.background === true });
   });
 }
 
