@@ -13,6 +13,8 @@ export interface FillSettings {
   readonly firstRecord: number;
   /** Undefined: as fast as it goes. */
   readonly entriesPerSecond: number | undefined;
+  /** Whether it is a client that gives way to others. */
+  readonly background: boolean;
 }
 
 /** After "end" comes no answer but the end of the process. */
@@ -71,8 +73,8 @@ class Fill {
   }
 }
 
-async function serve({ address, map, valueBytes, firstRecord, entriesPerSecond }: FillSettings): Promise<void> {
-  const client = await BigMap.connect({ endpoints: [address] });
+async function serve({ address, map, valueBytes, firstRecord, entriesPerSecond, background }: FillSettings): Promise<void> {
+  const client = await BigMap.connect({ endpoints: [address], background });
   const road = new PipeRoad(client, map);
   const records = new Records(valueBytes);
   const answer = (figures: FillAnswer): void => void process.send?.(figures);

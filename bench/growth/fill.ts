@@ -12,9 +12,13 @@ import { PacedGets } from "./paced-gets.js";
 const valueBytes = 100;
 const closedLoopRounds = 3;
 
+/** Of the second fill, so that its entries are new too. */
+const backgroundFirstRecord = 1e9;
+
 /**
- * Gets at half of the load that they reach alone, with and without a fill at full speed behind them; and at half of what they reach
- * beside that fill, which takes its share of the processors: for half of the load alone not enough may be left.
+ * Gets at half of the load that they reach alone: with nothing behind them, with a fill of a client that gives way to others, and with a
+ * fill at full speed; and at half of what they reach beside the last, which takes its share of the processors: for half of the load
+ * alone not enough may be left.
  */
 export const fillScenario: Scenario = async (run) => {
   const { callers, memoryBytes } = run.settings;
@@ -28,23 +32,25 @@ export const fillScenario: Scenario = async (run) => {
   const pacePerSecond = Math.ceil(alonePerSecond / 2);
   run.say(`  gets alone: ${perSecondText(alonePerSecond)}, so that half load is ${perSecondText(pacePerSecond)}`);
   const pacedAt = (perSecond: number): Target => ({ ...closedLoop, loader: new PacedGets(stage.road, records, closedLoop.log, perSecond) });
-  const filling = { address: stage.server.address, map: mapName, valueBytes, firstRecord: count, entriesPerSecond: undefined };
-  const filler = await Filler.start(run.bench, filling);
+  const filling = { address: stage.server.address, map: mapName, valueBytes, entriesPerSecond: undefined };
+  const filler = await Filler.start(run.bench, { ...filling, firstRecord: count, background: false });
   const around: GrowthPoint["around"] = (measured) => filler.during(measured);
+  const giving = await Filler.start(run.bench, { ...filling, firstRecord: backgroundFirstRecord, background: true });
   const besidePerSecond = Math.round(await closedLoopThroughput(run, closedLoop, cell, around));
   const besidePacePerSecond = Math.ceil(besidePerSecond / 2);
   run.say(`  gets beside the fill: ${perSecondText(besidePerSecond)}, of which the half is ${perSecondText(besidePacePerSecond)}`);
   const points: GrowthPoint[] = [
     { target: pacedAt(pacePerSecond), value: "none" },
+    { target: pacedAt(pacePerSecond), value: "in the background", around: (measured) => giving.during(measured), isNeverQuiet: true },
     { target: pacedAt(pacePerSecond), value: "running", around, isNeverQuiet: true },
     { target: pacedAt(besidePacePerSecond), value: "running, gets at half of what they reach beside it", around, isNeverQuiet: true },
   ];
   await measureInRounds(run, "fill", [cell], points);
-  await filler.close();
+  await Promise.all([filler.close(), giving.close()]);
   return {
     how:
       `open loop: gets are due at a fixed pace, half of what ${callers} callers reach alone, looked at every millisecond; a latency ` +
-      "counts from when its get was due. The fill is a client in a process of its own: " +
+      "counts from when its get was due. A fill is a client in a process of its own, in the background one of { background: true }: " +
       `batches of ${fillBatchEntries} new entries, ${fillBatchesInFlight} in flight`,
     memoryBytes,
     aloneGetsPerSecond: alonePerSecond,
@@ -53,6 +59,8 @@ export const fillScenario: Scenario = async (run) => {
     besidePaceGetsPerSecond: besidePacePerSecond,
     fillEntriesPerSecond: Math.round(filler.entriesPerSecond),
     filledEntries: filler.entries,
+    backgroundFillEntriesPerSecond: Math.round(giving.entriesPerSecond),
+    backgroundFilledEntries: giving.entries,
   };
 };
 

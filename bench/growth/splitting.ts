@@ -45,7 +45,7 @@ async function openPoint(run: GrowthRun, value: string, canisterCapBytes: number
   await cutUnevenly(client, ranges);
   const target = targetOf(stage, records, count);
   await load(run, stage, records, count);
-  const filling = { address, map: mapName, valueBytes, firstRecord: count, entriesPerSecond: fillPerSecond };
+  const filling = { address, map: mapName, valueBytes, firstRecord: count, entriesPerSecond: fillPerSecond, background: false };
   const filler = await Filler.start(run.bench, filling);
   const around = async (measured: () => Promise<Measurement>): Promise<Measurement> => {
     const before = await canistersOf(client);

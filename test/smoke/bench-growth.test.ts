@@ -18,7 +18,7 @@ const expectedValues: Readonly<Record<(typeof scenarioNames)[number], readonly (
   entries: smokeSizes.entries.steps,
   dataTimesBudget: smokeSizes.data.multiples,
   splitting: ["none", "continuous"],
-  fill: ["none", "running", "running, gets at half of what they reach beside it"],
+  fill: ["none", "in the background", "running", "running, gets at half of what they reach beside it"],
 };
 
 describe("bench:growth", () => {

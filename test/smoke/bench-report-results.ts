@@ -78,7 +78,7 @@ export function growthMeasurements(): Measurement[] {
   return rounds.flatMap((round) =>
     (["get", "put"] as const).flatMap((workload) => [
       ...[1, 16, 256].map((canisters, i) => at(round, workload, "canisters", canisters, 1 - 0.05 * i)),
-      ...["none", "running"].map((fill, i) => at(round, workload, "fill", fill, 1 - 0.3 * i)),
+      ...["none", "in the background"].map((fill, i) => at(round, workload, "fill", fill, 1 - 0.3 * i)),
     ]),
   );
 }
