@@ -31,7 +31,10 @@ export const limits = {
   scanPagesOverMost: 64,
   /** Pages that wait; past it OVERLOADED. */
   scanPagesWaitingMost: 1_024,
-  /** A stream, or a pipe, whose reader takes nothing for so long is cut off, so that it does not hold what was written for ever. */
+  /**
+   * A stream, a pipe or a unary answer of which the reader takes nothing for so long, or up to twice as long, is cut off, so that it does
+   * not hold what was written for ever.
+   */
   streamStallMostMs: 30_000,
   /**
    * Of answers to Get and GetMany: bytes that have not left for the network, and those expected of reads under way. One connection may

@@ -66,7 +66,7 @@ export interface MapBackend extends OperationTarget {
   createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription>;
   /** In the order of names. Errors: INVALID_ARGUMENT. */
   listMaps(page: { readonly pageSize: number; readonly pageToken: string | undefined }): Promise<MapPage>;
-  /** Errors: MAP_NOT_FOUND. */
+  /** Versions of a later map of the name begin anew. Errors: MAP_NOT_FOUND. */
   dropMap(map: string): Promise<void>;
   /** Deletes what is there, atomic per canister; resolves to the number of entries deleted. Errors: MAP_NOT_FOUND. */
   clear(map: string): Promise<number>;

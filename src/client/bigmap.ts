@@ -113,7 +113,10 @@ export class BigMap {
     } while (pageToken !== undefined);
   }
 
-  /** Deletes the map with all its entries, in one atomic step. Errors: MAP_NOT_FOUND. */
+  /**
+   * Deletes the map with all its entries, in one atomic step. In a map that is made anew under the name versions begin anew: see
+   * `PutOptions.ifVersion`. Errors: MAP_NOT_FOUND.
+   */
   async dropMap(name: string): Promise<void> {
     this.#assertOpen();
     assertMapName(name);

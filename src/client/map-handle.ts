@@ -28,11 +28,16 @@ import type { Update, UpdateOutcome } from "./update.js";
 export interface PutOptions extends CallOptions {
   /** Only if the key has no entry. */
   readonly ifAbsent?: boolean;
-  /** Only if the entry is there and has this version. */
+  /**
+   * Only if the entry is there and has this version. Versions of a key only grow, also across deletes, `clear` and restarts, so an old one
+   * never holds again; but only while the map lives. In a map that is made anew after `dropMap` they begin anew, and a version that was
+   * read before the drop may hold for another entry: read again after a drop, or give the new map another name.
+   */
   readonly ifVersion?: number;
 }
 
 export interface DeleteOptions extends CallOptions {
+  /** As with `PutOptions`. */
   readonly ifVersion?: number;
 }
 

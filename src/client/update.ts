@@ -8,13 +8,14 @@ export interface PutUpdate<K, V> {
   readonly put: V;
   /** Only if the key has no entry. */
   readonly ifAbsent?: boolean;
-  /** Only if the entry is there and has this version. */
+  /** Only if the entry is there and has this version; see `PutOptions`. */
   readonly ifVersion?: number;
 }
 
 export interface DeleteUpdate<K> {
   readonly key: K;
   readonly delete: true;
+  /** As with a put. */
   readonly ifVersion?: number;
 }
 

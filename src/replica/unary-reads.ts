@@ -1,5 +1,6 @@
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
+import { ExpectedValue } from "../rpc/expected-value.js";
 
 /** What the gate must know of a call. */
 export interface ReadCall {
@@ -40,9 +41,8 @@ const answerMaxBytes = limits.messageMaxBytes / 2;
 const shareOfFree = 1 / 3;
 /** A connection's only read may enter past the bound, up to this multiple of it: dozens of stalled connections do not stop another. */
 const boundOfFirsts = 2;
-/** So many larger, or smaller, values than were expected change what is expected wholly. */
-const learnedUpKeys = 8;
-const learnedDownKeys = 16;
+/** Few, as single reads bring one value each. */
+const learningPace = { upValues: 8, downValues: 16, downMost: 1 };
 
 /**
  * A gate before unary reads: their answers stay in memory until the connection takes them, however slow its reader is. Reads enter while
@@ -56,8 +56,7 @@ export class UnaryReads {
   readonly #lines = new Set<Connection>();
   #bytes = 0;
   #waiting = 0;
-  /** What a value is expected to take. */
-  #valueBytes: number = limits.valueMaxBytes;
+  readonly #value = new ExpectedValue(limits.valueMaxBytes, learningPace);
   #stopped = false;
 
   constructor(options: UnaryReadsOptions = { maxBytes: limits.unaryReadsMaxBytes, waitingMost: limits.unaryReadsWaitingMost }) {
@@ -95,7 +94,7 @@ export class UnaryReads {
     try {
       const result = await read();
       const valueBytes = valueBytesOf(result);
-      if (!omitValue) this.#learn(valueBytes, keys);
+      if (!omitValue) this.#value.learn(valueBytes, keys);
       const answerBytes = callBytes + keyBytes * keys + valueBytes;
       this.#change(connection, answerBytes - bytes);
       bytes = answerBytes;
@@ -122,7 +121,8 @@ export class UnaryReads {
 
   #expected(keys: number, omitValue: boolean): number {
     if (omitValue) return callBytes + keyBytes * keys;
-    const ofValues = keys === 1 ? this.#valueBytes : keys * Math.max(this.#valueBytes, keyLeastBytes);
+    const { bytes } = this.#value;
+    const ofValues = keys === 1 ? bytes : keys * Math.max(bytes, keyLeastBytes);
     return Math.min(answerMaxBytes, Math.max(limits.unaryReadLeastBytes, ofValues));
   }
 
@@ -130,13 +130,6 @@ export class UnaryReads {
     const { maxBytes } = this.#options;
     if (connection.bytes === 0) return this.#bytes < boundOfFirsts * maxBytes;
     return connection.bytes + bytes <= (maxBytes - this.#bytes) * shareOfFree;
-  }
-
-  #learn(valueBytes: number, keys: number): void {
-    if (keys === 0) return;
-    const difference = valueBytes / keys - this.#valueBytes;
-    const wholly = difference > 0 ? learnedUpKeys : learnedDownKeys;
-    this.#valueBytes += Math.round(difference * Math.min(1, keys / wholly));
   }
 
   #change(connection: Connection, bytes: number): void {

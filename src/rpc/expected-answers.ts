@@ -1,39 +1,36 @@
 import { limits } from "../base/limits.js";
+import { ExpectedValue } from "./expected-value.js";
 
-/** So many gets of larger values than were expected change what is expected wholly. */
-const learnedUpGets = 64;
-/** One turn's answers take away no more of it than this. */
-const learnedDownMost = 1 / 4;
 /** What an answer takes beside its value. */
 const answerOverheadBytes = 16;
 
-/** What is expected of the values of gets under way, by those that came before. HOT. */
+/** What is expected of the answers to gets under way. HOT. */
 export class ExpectedAnswers {
   /** Submitted and not answered. */
   gets = 0;
-  /** What a get is expected to take. Whole bytes, so that sums come out even. */
-  bytesOfOne: number;
-  /** Whether any values were answered. */
-  hasLearned = false;
-  readonly #learnedDownGets: number;
+  readonly #value: ExpectedValue;
 
   /** So many gets of smaller values than were expected change that wholly. */
   constructor(valueBytes: number, learnedDownGets: number) {
-    this.bytesOfOne = valueBytes + answerOverheadBytes;
-    this.#learnedDownGets = learnedDownGets;
+    this.#value = new ExpectedValue(valueBytes, { upValues: 64, downValues: learnedDownGets, downMost: 1 / 4 });
+  }
+
+  /** What a get is expected to take. */
+  get bytesOfOne(): number {
+    return this.#value.bytes + answerOverheadBytes;
   }
 
   get bytes(): number {
     return this.gets * this.bytesOfOne;
   }
 
-  /** Quickly where values are larger than expected; slowly where they are smaller, as a few missing keys say little of the next values. */
+  /** Whether any values were answered. */
+  get hasLearned(): boolean {
+    return this.#value.hasLearned;
+  }
+
   learn(valueBytes: number, gets: number): void {
-    const difference = valueBytes / gets + answerOverheadBytes - this.bytesOfOne;
-    const share =
-      difference <= 0 ? Math.min(learnedDownMost, gets / this.#learnedDownGets) : this.hasLearned ? Math.min(1, gets / learnedUpGets) : 1;
-    this.bytesOfOne += Math.round(difference * share);
-    this.hasLearned = true;
+    this.#value.learn(valueBytes, gets);
   }
 }
 

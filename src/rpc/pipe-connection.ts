@@ -9,9 +9,9 @@ import { encodePipeClosing, encodePipeResponse, type PipeAnswer } from "../proto
 import { decodePipeRequest } from "../proto/pipe-request-codec.js";
 import { toGrpcStatus } from "./grpc-status.js";
 import { PipeIntake } from "./pipe-intake.js";
-import { resetStream } from "./reset-stream.js";
+import { resetStream } from "./call-stream.js";
 import type { PipeCall } from "./service.js";
-import { StallWatch } from "./stall-watch.js";
+import type { Flow, StallWatch } from "./stall-watch.js";
 
 export interface PipeConnectionPorts {
   readonly target: OperationTarget;
@@ -19,6 +19,7 @@ export interface PipeConnectionPorts {
   readonly sessionId: SessionId;
   /** Of all pipes of the server together. */
   readonly allUnsent: UnsentAnswers;
+  readonly stalls: StallWatch;
   /** Called once, when the pipe has ended in whatever way. */
   readonly onEnd: () => void;
 }
@@ -49,7 +50,7 @@ type Ending = { readonly kind: "half-closed" } | { readonly kind: "draining" } |
  * The server's end of one pipe. It reads while the operations in its hands and the answers that the client has not taken
  * stay within their limits, answers everything that it accepted, and then ends. HOT.
  */
-export class PipeConnection {
+export class PipeConnection implements Flow {
   readonly #onTurnEnd = (): void => this.#endTurn();
   readonly #untakenBytes = (): number => this.#unsentBytes + this.#gatheredBytes;
   readonly #refusal = (): BigMapError | undefined =>
@@ -59,13 +60,13 @@ export class PipeConnection {
   readonly #call: PipeCall;
   readonly #ports: PipeConnectionPorts;
   readonly #intake: PipeIntake;
-  readonly #stalls: StallWatch;
   #lastBatchId = 0;
   #unansweredOperations = 0;
   #unansweredBytes = 0;
   /** Encoded answers that the network has not taken. */
   #unsentBytes = 0;
   #unsentMessages = 0;
+  #tookSome = false;
   /** What was answered in this turn of the loop and is not encoded. */
   #gathered: PipeAnswer[] = [];
   #gatheredBytes = 0;
@@ -83,7 +84,6 @@ export class PipeConnection {
     const crowdedBytes = limits.pipeReplyTargetBytes - limits.pipeReplyCrowdedBytes;
     const untakenBytes = (): number => this.#untakenBytes() + (isCrowded(ports.allUnsent) ? crowdedBytes : 0);
     this.#intake = new PipeIntake({ target, clock, sessionId, untakenBytes });
-    this.#stalls = new StallWatch(clock, () => resetStream(call));
     call.on("data", (frame: Buffer) => this.#onFrame(frame));
     call.on("end", () => this.#beginEnd({ kind: "half-closed" }));
     call.on("error", () => this.#end());
@@ -99,6 +99,16 @@ export class PipeConnection {
   /** Stops reading, answers what was accepted, names the last batch and ends. */
   drain(): void {
     this.#beginEnd({ kind: "draining" });
+  }
+
+  tookSome(): boolean {
+    const tookSome = this.#tookSome;
+    this.#tookSome = false;
+    return tookSome;
+  }
+
+  cutOff(): void {
+    resetStream(this.#call);
   }
 
   #onFrame(frame: Buffer): void {
@@ -183,15 +193,14 @@ export class PipeConnection {
 
   #write(frame: Buffer): void {
     this.#unsentBytes += frame.length;
-    this.#unsentMessages++;
+    if (this.#unsentMessages++ === 0) this.#ports.stalls.add(this);
     this.#ports.allUnsent.bytes += frame.length;
-    this.#stalls.wrote();
     this.#call.write(frame, () => {
       if (this.#isLetGo) return;
-      this.#stalls.took();
+      this.#tookSome = true;
       this.#ports.allUnsent.bytes -= frame.length;
       this.#unsentBytes -= frame.length;
-      this.#unsentMessages--;
+      if (--this.#unsentMessages === 0) this.#ports.stalls.remove(this);
       // grpc-js has put it into a buffer of its own.
       giveBytes(frame);
       this.#throttle();
@@ -245,7 +254,7 @@ export class PipeConnection {
   #letGo(): void {
     if (this.#isLetGo) return;
     this.#isLetGo = true;
-    this.#stalls.stop();
+    this.#ports.stalls.remove(this);
     this.#ports.allUnsent.bytes -= this.#unsentBytes;
     this.#unsentBytes = 0;
   }

@@ -4,6 +4,7 @@ import { isBackground } from "./background.js";
 import { PipeConnection, type UnsentAnswers } from "./pipe-connection.js";
 import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
+import { StallWatch } from "./stall-watch.js";
 
 export interface PipeServerPorts {
   readonly target: OperationTarget;
@@ -18,11 +19,13 @@ export class PipeServer {
   readonly #ports: PipeServerPorts;
   readonly #connections = new Set<PipeConnection>();
   readonly #allUnsent: UnsentAnswers = { bytes: 0 };
+  readonly #stalls: StallWatch;
   #draining = false;
   #onIdle: (() => void) | undefined;
 
   constructor(ports: PipeServerPorts) {
     this.#ports = ports;
+    this.#stalls = new StallWatch(ports.clock);
   }
 
   get openPipes(): number {
@@ -36,6 +39,7 @@ export class PipeServer {
       clock,
       sessionId: sessions.next(),
       allUnsent: this.#allUnsent,
+      stalls: this.#stalls,
       onEnd: () => this.#forget(connection),
     });
     this.#connections.add(connection);

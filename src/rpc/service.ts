@@ -6,9 +6,10 @@ import type { Logger } from "../base/logger.js";
 import type { Method, MethodShape } from "../proto/methods.js";
 import { fromWallDeadline } from "./deadline.js";
 import { toGrpcStatus } from "./grpc-status.js";
-import { resetStream } from "./reset-stream.js";
+import { resetStream } from "./call-stream.js";
 import type { SessionCounter } from "./session-counter.js";
 import { streamMessages } from "./server-stream.js";
+import { StallWatch } from "./stall-watch.js";
 import { UnaryContext } from "./unary-context.js";
 
 /** What a handler may know about the call that it answers. */
@@ -112,6 +113,7 @@ function rawDefinition(
 class OpenCalls {
   readonly #ports: ServicePorts;
   readonly #streams = new Set<AbortController>();
+  readonly #stalls: StallWatch;
   #open = 0;
   #draining = false;
   /** Answers that gRPC took. */
@@ -120,6 +122,7 @@ class OpenCalls {
 
   constructor(ports: ServicePorts) {
     this.#ports = ports;
+    this.#stalls = new StallWatch(ports.clock);
   }
 
   /** gRPC calls it for what it sends, before `answer` returns, and not at all where a call's stream is closed already. */
@@ -151,7 +154,7 @@ class OpenCalls {
   ): Promise<void> {
     this.#open++;
     const { clock, sessions } = this.#ports;
-    const context = new UnaryContext(call, sessions.next(), fromWallDeadline(clock, call.getDeadline()));
+    const context = new UnaryContext(call, sessions.next(), fromWallDeadline(clock, call.getDeadline()), this.#stalls);
     try {
       const request = method.request.decode(call.request);
       const bytes = method.response.encode(await handler(request, context));
@@ -174,7 +177,7 @@ class OpenCalls {
       if (this.#draining) throw shuttingDown();
       const request = method.request.decode(call.request);
       const messages = handler(request, this.#streamContext(call, controller));
-      await streamMessages(messages, method.response, call, controller.signal, this.#ports.clock);
+      await streamMessages(messages, method.response, call, controller.signal, this.#stalls);
       call.end();
     } catch (error) {
       call.emit("error", this.#status(method, error));

@@ -1,43 +1,55 @@
 import type { CancelTimer, Clock } from "../base/clock.js";
 import { limits } from "../base/limits.js";
 
+/** What was written, and waits for its reader: a pipe, a message of a stream, a unary answer. */
+export interface Flow {
+  /** Whether its reader took something since this was asked last. */
+  tookSome(): boolean;
+  /** Ends it at once, and lets go of what was written. */
+  cutOff(): void;
+}
+
 /**
- * Calls `onStall` where something is on its way and nothing of it was taken for `streamStallMostMs`, or up to twice as long. One timer at a
- * time, however much is written. HOT.
+ * Cuts off the flows of a server of which nothing is taken for `streamStallMostMs`, or up to twice as long. One timer at a time, however
+ * many flows there are and however often they come and go. HOT: `add`, `remove`.
  */
 export class StallWatch {
   readonly #clock: Clock;
-  readonly #onStall: () => void;
-  #onTheirWay = 0;
-  #tookSome = false;
+  /** Whether a flow has been there since the last look. */
+  readonly #flows = new Map<Flow, boolean>();
   #cancelTimer: CancelTimer | undefined;
 
-  constructor(clock: Clock, onStall: () => void) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#onStall = onStall;
   }
 
-  wrote(): void {
-    this.#onTheirWay++;
-    if (this.#cancelTimer === undefined) this.#lookLater();
+  /** Something of it is on its way from now on. */
+  add(flow: Flow): void {
+    this.#flows.set(flow, this.#cancelTimer === undefined);
+    if (this.#cancelTimer !== undefined) return;
+    flow.tookSome();
+    this.#lookLater();
   }
 
-  took(): void {
-    this.#onTheirWay--;
-    this.#tookSome = true;
-  }
-
-  stop(): void {
-    this.#cancelTimer?.();
+  /** All of it was taken, or it has ended. */
+  remove(flow: Flow): void {
+    this.#flows.delete(flow);
   }
 
   #lookLater(): void {
-    this.#tookSome = false;
-    this.#cancelTimer = this.#clock.setTimer(limits.streamStallMostMs, () => {
-      this.#cancelTimer = undefined;
-      if (this.#onTheirWay === 0) return;
-      if (this.#tookSome) this.#lookLater();
-      else this.#onStall();
-    });
+    this.#cancelTimer = this.#clock.setTimer(limits.streamStallMostMs, () => this.#look());
+  }
+
+  #look(): void {
+    this.#cancelTimer = undefined;
+    for (const [flow, wasThere] of this.#flows) {
+      const tookSome = flow.tookSome();
+      if (tookSome || !wasThere) this.#flows.set(flow, true);
+      else {
+        this.#flows.delete(flow);
+        flow.cutOff();
+      }
+    }
+    if (this.#flows.size > 0) this.#lookLater();
   }
 }

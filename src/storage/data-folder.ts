@@ -1,6 +1,8 @@
 import { access, constants, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BigMapError } from "../base/errors.js";
+import { folderDiskSpace, type DiskSpace } from "./disk-space.js";
+import { diskFullAtOpen } from "./full-disk.js";
 import { layoutVersion, systemKey, systemKind } from "./key-layout.js";
 import { openRocksEngine, type RocksEngineOptions } from "./rocksdb-engine.js";
 import type { StorageEngine } from "./storage-engine.js";
@@ -11,15 +13,33 @@ const storeFolder = "store";
 
 const layoutKey = systemKey(systemKind.layout, new Uint8Array(0));
 
+export interface DataFolderPorts {
+  /** Of the disk that holds the folder. */
+  readonly space: DiskSpace;
+  readonly openEngine: typeof openRocksEngine;
+}
+
 /**
  * Opens the store of a data folder, and makes both where they are missing. The folder belongs to one process until the
  * engine is closed. Errors: DATA_DIR_UNUSABLE (not a folder, or this user may not read and write it), DATA_DIR_IN_USE,
- * DATA_DIR_NEWER, STORAGE_CORRUPT, DISK_FULL, STORAGE_FAILED.
+ * DATA_DIR_NEWER, STORAGE_CORRUPT, DISK_FULL (which says how much room opening takes), STORAGE_FAILED.
  */
-export async function openDataFolder(path: string, options: RocksEngineOptions): Promise<StorageEngine> {
+export async function openDataFolder(
+  path: string,
+  options: RocksEngineOptions,
+  ports: DataFolderPorts = { space: folderDiskSpace(path), openEngine: openRocksEngine },
+): Promise<StorageEngine> {
   const store = join(path, storeFolder);
-  await makeUsable(path, store);
-  const engine = await openStore(path, store, options);
+  try {
+    await makeUsable(path, store);
+    return await openWithLayout(path, await openStore(path, store, options, ports));
+  } catch (error) {
+    if (!(error instanceof BigMapError) || error.code !== "DISK_FULL") throw error;
+    throw await diskFullAtOpen(path, store, ports.space, error);
+  }
+}
+
+async function openWithLayout(path: string, engine: StorageEngine): Promise<StorageEngine> {
   try {
     await assertLayout(path, engine);
     return engine;
@@ -66,9 +86,14 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
-async function openStore(path: string, store: string, options: RocksEngineOptions): Promise<StorageEngine> {
+async function openStore(
+  path: string,
+  store: string,
+  options: RocksEngineOptions,
+  { openEngine }: DataFolderPorts,
+): Promise<StorageEngine> {
   try {
-    return await openRocksEngine(store, options);
+    return await openEngine(store, options);
   } catch (error) {
     if (!(error instanceof BigMapError) || error.code !== "DATA_DIR_IN_USE") throw error;
     throw new BigMapError("DATA_DIR_IN_USE", `The data folder ${path} is used by another process, or twice by this one`, { cause: error });

@@ -6,7 +6,7 @@ import { PackedKeys } from "./packed-keys.js";
 import { wholeValues, type PackedValues } from "./packed-values.js";
 import { ReadThreads } from "./read-threads.js";
 import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
-import { describeRocksError, toStorageError } from "./rocksdb-errors.js";
+import { describeRocksError, toOpenError, toStorageError } from "./rocksdb-errors.js";
 import { readerStepMaxBytes, RocksReader } from "./rocksdb-reader.js";
 import type { Durability, KeyRange, ReadReceiver, RowPart, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
 import { storageClosed } from "./storage-errors.js";
@@ -54,7 +54,7 @@ export async function openRocksEngine(folder: string, options: RocksEngineOption
       options.readThreads ?? Math.min(4, availableParallelism()),
     );
   } catch (error) {
-    throw toStorageError(describeRocksError(error));
+    throw toOpenError(describeRocksError(error));
   }
 }
 

@@ -13,6 +13,12 @@ export function describeRocksError(error: unknown): RocksFailure {
   return { code, message: cause instanceof Error ? cause.message : String(cause) };
 }
 
+/** As `toStorageError`; but while a store opens nothing is in doubt, so wherever the disk is full it is DISK_FULL. */
+export function toOpenError(failure: RocksFailure): BigMapError {
+  const { message } = failure;
+  return /No space left on device|Disk quota exceeded/.test(message) ? new BigMapError("DISK_FULL", message) : toStorageError(failure);
+}
+
 /**
  * The binding gives RocksDB's status only as text, so text is read here and nowhere else. A full disk is DISK_FULL only
  * where the log could not be extended: RocksDB then drops the whole batch, and drops it again when it next opens. A

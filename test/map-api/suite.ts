@@ -280,6 +280,18 @@ function conditionTests({ bigmap, freshName }: SuitePorts): void {
     assert.equal(await map.has("k"), false);
   });
 
+  test("a version that was deleted, by itself or with all others, never holds again", async () => {
+    const map = bigmap().map(freshName());
+    const old: number[] = [];
+    for (const end of [() => map.delete("k"), () => map.clear(), () => map.delete("k")]) {
+      old.push(await map.put("k", text("before")));
+      await end();
+    }
+    const now = await map.put("k", text("after"));
+    for (const ifVersion of old) await assert.rejects(map.put("k", text("late"), { ifVersion }), failsWith("CONDITION_FAILED"));
+    assert.deepEqual(await map.getEntry("k"), { value: text("after"), version: now });
+  });
+
   test("of many who put the same absent key at once one wins", async () => {
     const map = bigmap().map(freshName(), { value: utf8 });
     const tries = Array.from({ length: 50 }, (_, i) =>

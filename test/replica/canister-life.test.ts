@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BigMapError } from "../../src/base/errors.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
-import { NodeUnderTest, get, keepLoopAlive, put, remove, settleAll } from "./node-under-test.js";
+import { NodeUnderTest, get, keepLoopAlive, put, putIfVersion, remove, settleAll } from "./node-under-test.js";
 
 async function openWithTwo(): Promise<{ subject: NodeUnderTest; ids: number[] }> {
   const subject = await NodeUnderTest.open();
@@ -43,6 +43,22 @@ describe("a stopped canister", () => {
     await subject.node.replica.stopCanister(ids[0] as number);
     await assert.rejects(subject.node.router.splitCanister(ids[0] as number, undefined), { code: "CANISTER_BUSY" });
     await assert.rejects(subject.node.replica.clearCanister(ids[0] as number), (error) => error instanceof BigMapError);
+    await subject.node.close();
+  });
+});
+
+describe("versions", () => {
+  test("of entries that were deleted before a crash or a restart never come again", async () => {
+    const subject = await NodeUnderTest.open();
+    const old: number[] = [];
+    for (const end of [() => subject.crash(), () => subject.restart(), () => subject.crash()]) {
+      const [written] = await subject.ask([put("k", "before"), remove("k")]);
+      old.push(written?.version ?? 0);
+      await end();
+    }
+    assert.deepEqual(await subject.answers([put("k", "after")]), ["written"]);
+    for (const version of old) assert.deepEqual(await subject.answers([putIfVersion("k", "late", version)]), ["CONDITION_FAILED"]);
+    assert.equal(new Set(old).size, old.length);
     await subject.node.close();
   });
 });

@@ -109,7 +109,7 @@ describe("the gate of unary reads", () => {
 
   test("connections that wait take turns, and at twice the bound all wait", async () => {
     const reads = new UnaryReads({ maxBytes: 4 * mib, waitingMost: 100 });
-    const large = new Read(reads, "large");
+    const large = new Read(reads, "large", 8);
     large.answer(8 * mib);
     await turn();
     const calls = ["a", "b", "c", "d"].flatMap((peer) => open(reads, peer, 3));

@@ -6,6 +6,7 @@ import { limits } from "../../src/base/limits.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { PipeConnection } from "../../src/rpc/pipe-connection.js";
 import type { PipeCall } from "../../src/rpc/service.js";
+import { StallWatch } from "../../src/rpc/stall-watch.js";
 import { ManualClock } from "../client/manual-clock.js";
 import { FakeTarget } from "./fake-target.js";
 import { gets, puts } from "./pipe-fixture.js";
@@ -90,7 +91,9 @@ describe("the server's end of a pipe whose client takes nothing", () => {
     assert.equal(allUnsent.bytes, (allBytes * 2) / 3);
     call.emit("cancelled");
     call.takeOne();
-    assert.deepEqual([allUnsent.bytes, clock.pendingTimers], [0, 0]);
+    assert.equal(allUnsent.bytes, 0);
+    clock.advance(limits.streamStallMostMs);
+    assert.deepEqual([call.resets, clock.pendingTimers], [[], 0]);
   });
 
   test("has few large answers under way where other pipes have many, and at least one", () => {
@@ -107,6 +110,13 @@ describe("the server's end of a pipe whose client takes nothing", () => {
 
 function connectionUnderTest(allUnsent = { bytes: 0 }): { call: FakeCall; target: FakeTarget; clock: ManualClock } {
   const [call, target, clock] = [new FakeCall(), new FakeTarget(), new ManualClock()];
-  new PipeConnection(call as unknown as PipeCall, { target, clock, sessionId: 1, allUnsent, onEnd: () => undefined });
+  new PipeConnection(call as unknown as PipeCall, {
+    target,
+    clock,
+    sessionId: 1,
+    allUnsent,
+    stalls: new StallWatch(clock),
+    onEnd: () => undefined,
+  });
   return { call, target, clock };
 }

@@ -9,6 +9,7 @@ import { emptyBytes } from "../../src/base/bytes.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { mapMethods } from "../../src/proto/methods.js";
 import { mapService } from "../../src/replica/map-service.js";
+import { UnaryReads } from "../../src/replica/unary-reads.js";
 import { GrpcServer } from "../../src/rpc/grpc-server.js";
 import { SessionCounter } from "../../src/rpc/session-counter.js";
 import { ManualClock } from "../client/manual-clock.js";
@@ -17,6 +18,9 @@ import { gets, puts } from "./pipe-fixture.js";
 
 /** More than the road to the client holds by itself. */
 const roadBytes = 64 * 2 ** 20;
+
+/** What a client of Node takes of a stream without being read. */
+const windowBytes = 65_535;
 
 /** Pages of 1 MiB without end. */
 class EndlessBackend extends FakeBackend {
@@ -30,10 +34,11 @@ describe("a call of which nothing is read", () => {
   const clock = new ManualClock();
   let server: GrpcServer;
   let session: ClientHttp2Session;
+  const reads = new UnaryReads();
 
   before(async () => {
     const ports = { clock, sessions: new SessionCounter(), logger: silentLogger };
-    const service = mapService(new EndlessBackend(), ports);
+    const service = mapService(new EndlessBackend(), ports, reads);
     server = await GrpcServer.listen({ listenAddress: "127.0.0.1:0", services: [service], clock, logger: silentLogger });
     session = connect(`http://${server.address}`);
   });
@@ -52,13 +57,14 @@ describe("a call of which nothing is read", () => {
     return stream;
   }
 
-  /** Time passes until the call has ended; its code of HTTP/2. */
+  /** Time passes until the call has ended, and the connection pings meanwhile; its code of HTTP/2. */
   async function endOf(stream: ClientHttp2Stream): Promise<number | undefined> {
     let isClosed = false;
     stream.once("close", () => (isClosed = true));
     stream.on("error", () => undefined);
     while (!isClosed) {
       await new Promise((resolve) => setImmediate(resolve));
+      session.ping(() => undefined);
       clock.advance(limits.streamStallMostMs);
     }
     return stream.rstCode;
@@ -79,6 +85,53 @@ describe("a call of which nothing is read", () => {
     await once(stream, "response");
     assert.equal(await endOf(stream), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
+
+  test("so are unary answers, and what they held of the bound comes free", async () => {
+    await storeLargeValue();
+    const streams = Array.from({ length: 8 }, () => getLarge());
+    await Promise.all(streams.map((stream) => once(stream, "response")));
+    assert.ok(reads.bytes >= streams.length * limits.valueMaxBytes, `${reads.bytes} bytes`);
+    const codes = await Promise.all(streams.map((stream) => endOf(stream)));
+    assert.deepEqual(new Set(codes), new Set([constants.NGHTTP2_ENHANCE_YOUR_CALM]));
+    while (reads.bytes > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test("but not those of a connection that takes a little now and then, in whatever order", async () => {
+    await storeLargeValue();
+    const streams = Array.from({ length: 4 }, () => getLarge());
+    await Promise.all(streams.map((stream) => once(stream, "response")));
+    let seenBytes = session.socket.bytesRead;
+    let looks = 0;
+    for (const stream of streams) {
+      let bytes = 0;
+      stream.on("data", (part: Buffer) => {
+        bytes += part.length;
+        // More than can have been on the road before, thus some of it was sent since.
+        if (session.socket.bytesRead - seenBytes < (streams.length + 1) * windowBytes) return;
+        seenBytes = session.socket.bytesRead;
+        looks++;
+        clock.advance(limits.streamStallMostMs);
+      });
+      await once(stream, "end");
+      assert.ok(bytes > limits.valueMaxBytes, `${bytes} bytes`);
+    }
+    assert.ok(looks > 2 * streams.length, `${looks} looks`);
+  });
+
+  async function storeLargeValue(): Promise<void> {
+    const request = { map: "m", key: Buffer.from("large"), value: Buffer.alloc(limits.valueMaxBytes), condition: undefined };
+    const stream = call(mapMethods.put.path, mapMethods.put.request.encode(request));
+    stream.end();
+    stream.resume();
+    await once(stream, "close");
+  }
+
+  function getLarge(): ClientHttp2Stream {
+    const request = { map: "m", key: Buffer.from("large"), omitValue: false };
+    const stream = call(mapMethods.get.path, mapMethods.get.request.encode(request));
+    stream.end();
+    return stream;
+  }
 });
 
 /** As a message of gRPC: not compressed, and its length. */

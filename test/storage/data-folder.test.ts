@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { BigMapError } from "../../src/base/errors.js";
 import { openDataFolder } from "../../src/storage/data-folder.js";
 import { folderDiskSpace } from "../../src/storage/disk-space.js";
 import { systemKey, systemKind } from "../../src/storage/key-layout.js";
+import { toOpenError } from "../../src/storage/rocksdb-errors.js";
 import type { StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
 import { smallMemory, temporaryFolder } from "./rocksdb-fixture.js";
@@ -39,6 +41,24 @@ describe("a data folder", () => {
     const layout = await second.getMany([systemKey(systemKind.layout, Buffer.alloc(0))]);
     assert.equal(Buffer.from(layout[0] as Uint8Array).toString("hex"), "00000001");
     await second.close();
+  });
+
+  test("on a full disk says which, how much is free, and how much opening writes", async () => {
+    await (await open(folder)).close();
+    await writeFile(join(folder, "store", "000999.log"), Buffer.alloc(3 * 2 ** 20));
+    const cause = toOpenError({ code: "", message: "IO error: No space left on device: While fsync" });
+    const openEngine = (): Promise<StorageEngine> => Promise.reject(cause);
+    const failure = async (freeBytes: () => Promise<number>): Promise<BigMapError> => {
+      const opened = openDataFolder(folder, smallMemory, { space: { freeBytes }, openEngine });
+      return BigMapError.from(await opened.catch((error: unknown) => error));
+    };
+    const full = await failure(async () => 8192);
+    assert.deepEqual([full.code, full.cause], ["DISK_FULL", cause]);
+    assert.match(full.message, /8 KiB free, and opening writes about 4\.\d+ MiB: IO error: No space/);
+    for (const text of [full.message, full.hint]) assert.ok(text.includes(folder), text);
+    assert.match(full.hint, /Free 4\.\d+ MiB or more .* nothing inside of that folder/);
+    const unknown = await failure(() => Promise.reject(new Error("The test hides it")));
+    assert.match(unknown.message, /has too little free/);
   });
 
   test("belongs to one engine at a time, within one process too", async () => {
