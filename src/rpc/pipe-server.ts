@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.js";
 import type { OperationTarget } from "../base/operation-batch.js";
 import { PipeConnection, type UnsentAnswers } from "./pipe-connection.js";
+import { widenReceiveWindow } from "./receive-window.js";
 import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
 
@@ -27,6 +28,7 @@ export class PipeServer {
   }
 
   accept(call: PipeCall): void {
+    widenReceiveWindow(call);
     const { target, clock, sessions } = this.#ports;
     const connection: PipeConnection = new PipeConnection(call, {
       target,
