@@ -16,6 +16,8 @@ export const limits = {
   batchMaxBytes: 8 * mibBytes,
   /** Largest gRPC message, either way. */
   messageMaxBytes: 16 * mibBytes,
+  /** How much one end of a connection may send before the other has taken any of it: as much as several large messages. */
+  receiveWindowBytes: 4 * mibBytes,
   /** A part of a batch's answer is sent when its values reach this. */
   resultPartMaxBytes: 4 * mibBytes,
   /** A scan page stops when it has this many bytes of entries, or has read this many. */

@@ -265,7 +265,8 @@ export class EntryCache {
   }
 
   #addSegment(): void {
-    const memory = new ArrayBuffer(segmentBytes);
+    // Not filled with zeros first: what is read of a segment was written.
+    const memory = Buffer.allocUnsafeSlow(segmentBytes).buffer;
     this.#words.push(new Uint32Array(memory));
     this.#bytes.push(Buffer.from(memory));
   }

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.js";
 import type { OperationTarget } from "../base/operation-batch.js";
 import { isBackground } from "./background.js";
+import { widenReceiveWindow } from "./call-stream.js";
 import { PipeConnection, type UnsentAnswers } from "./pipe-connection.js";
 import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
@@ -33,6 +34,7 @@ export class PipeServer {
   }
 
   accept(call: PipeCall): void {
+    widenReceiveWindow(call);
     const { target, backgroundTarget = target, clock, sessions } = this.#ports;
     const connection: PipeConnection = new PipeConnection(call, {
       target: isBackground(call.metadata) ? backgroundTarget : target,

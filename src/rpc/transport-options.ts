@@ -5,14 +5,10 @@ import { limits } from "../base/limits.js";
 // GRPC_VERBOSITY brings them back for whoever looks for a fault.
 if ((process.env["GRPC_VERBOSITY"] ?? process.env["GRPC_NODE_VERBOSITY"]) === undefined) setLogVerbosity(logVerbosity.NONE);
 
-/**
- * Both ends: message sizes, and pings that notice a peer which vanished without a word within half a minute. A flow-control
- * window of one message lets a large batch travel without waiting for its own acknowledgements.
- */
+/** Both ends: message sizes, and pings that notice a peer which vanished without a word within half a minute. */
 const sharedOptions: ChannelOptions = {
   "grpc.max_receive_message_length": limits.messageMaxBytes,
   "grpc.max_send_message_length": limits.messageMaxBytes,
-  "grpc-node.flow_control_window": 4 * 2 ** 20,
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 10_000,
 };
@@ -21,6 +17,8 @@ export const serverOptions: ChannelOptions = sharedOptions;
 
 export const channelOptions: ChannelOptions = {
   ...sharedOptions,
+  // A server knows no such option; there it is `widenReceiveWindow`.
+  "grpc-node.flow_control_window": limits.receiveWindowBytes,
   "grpc.keepalive_permit_without_calls": 1,
   // Retries belong to the client, which knows what may be repeated.
   "grpc.enable_retries": 0,

@@ -37,7 +37,8 @@ const batchMaxEntries = 1_000;
 /** A little below a power of two, as the values and the frame take memory of such sizes. */
 const batchMaxBytes = 1_016 * 1024;
 const batchRoom: BatchShape = { count: batchMaxEntries, keyBytes: 32 * 1024, valueBytes: batchMaxBytes };
-const batchesInFlight = 8;
+/** Enough for the server to have the next ones at hand while it writes; with more, their bytes are in no processor's cache any more. */
+const batchesInFlight = 6;
 
 /**
  * Writes rows in batches, several in flight; memory is bounded by them. A key that comes again waits for its forerunner,

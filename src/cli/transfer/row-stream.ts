@@ -6,8 +6,8 @@ import type { Entry, RowMapping } from "./row.js";
 export const fileFormats = ["ndjson", "csv", "tsv"] as const;
 export type FileFormat = (typeof fileFormats)[number];
 
-/** How much of a file is read at a time: every read is a trip to another thread. */
-export const fileReadBytes = 256 * 1024;
+/** How much of a file is read at a time: every read is a trip to another thread, and a line across two reads is copied once more. */
+export const fileReadBytes = 1024 * 1024;
 
 /** One row of the input: an entry, or why it is none. */
 export interface ReadRow {
