@@ -3,6 +3,7 @@
  * to one (`client`). The gRPC MapService serves one of these.
  */
 import type { OperationTarget } from "./operation-batch.js";
+import type { ScanPage } from "./scan-page.js";
 
 export type TokenFunctionName = "murmur3";
 
@@ -45,19 +46,6 @@ export interface ScanPageRequest {
   readonly keysOnly: boolean;
   /** True: a page that another replica has is NOT_OWNER, with its address. Else that replica is asked. */
   readonly noForward?: boolean;
-}
-
-export interface ScannedEntry {
-  readonly key: Uint8Array;
-  /** Empty with `keysOnly`. */
-  readonly value: Uint8Array;
-  readonly version: number;
-}
-
-export interface ScanPage {
-  readonly entries: readonly ScannedEntry[];
-  /** Where to resume; undefined after the last page. A page may be empty and still have a cursor. */
-  readonly cursor: Uint8Array | undefined;
 }
 
 /** Every method may reject with BigMapError. */

@@ -2,21 +2,24 @@ import { BigMapError } from "../base/errors.js";
 import type { Clock } from "../base/clock.js";
 import { mapMethods } from "../proto/methods.js";
 import { GrpcChannel } from "../rpc/grpc-channel.js";
+import { PageClient } from "../rpc/page-client.js";
 import { PipeClient, type PipeState } from "../rpc/pipe-client.js";
 
 /** Called once: the pipe takes no more batches, because the server ends it or it broke. */
 export type OnSessionEnd = (error: BigMapError | undefined) => void;
 
-/** One channel to one replica and the pipe on it, from the moment the pipe stands until it ends. */
+/** One channel to one replica with the pipe and the stream of pages on it, from the moment the pipe stands until it ends. */
 export class ReplicaSession {
   readonly channel: GrpcChannel;
   readonly pipe: PipeClient;
+  readonly pages: PageClient;
   #calls = 0;
   #retired = false;
 
-  private constructor(channel: GrpcChannel, pipe: PipeClient) {
+  private constructor(channel: GrpcChannel, pipe: PipeClient, clock: Clock) {
     this.channel = channel;
     this.pipe = pipe;
+    this.pages = new PageClient(channel, clock);
   }
 
   /** Errors: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, or why the server refused the pipe. */
@@ -24,7 +27,7 @@ export class ReplicaSession {
     const channel = new GrpcChannel(address, clock);
     try {
       await channel.connect({ deadlineMs, signal });
-      return new ReplicaSession(channel, await openPipe(channel, clock, deadlineMs, signal, onEnd));
+      return new ReplicaSession(channel, await openPipe(channel, clock, deadlineMs, signal, onEnd), clock);
     } catch (error) {
       channel.close();
       throw error;
@@ -35,11 +38,11 @@ export class ReplicaSession {
     return this.channel.address;
   }
 
-  /** Runs a call on the channel, which stays open until the call has ended. */
-  async use<T>(run: (channel: GrpcChannel) => Promise<T>): Promise<T> {
+  /** Runs a call on the channel or its stream of pages, which stay open until the call has ended. */
+  async use<T>(run: (session: ReplicaSession) => Promise<T>): Promise<T> {
     this.#calls++;
     try {
-      return await run(this.channel);
+      return await run(this);
     } finally {
       this.#calls--;
       this.#closeIfUnused();
@@ -55,11 +58,16 @@ export class ReplicaSession {
   /** Takes the answers that are under way, then closes. */
   async close(): Promise<void> {
     await this.pipe.close();
-    this.channel.close();
+    this.#closeChannel();
   }
 
   #closeIfUnused(): void {
-    if (this.#retired && this.#calls === 0) this.channel.close();
+    if (this.#retired && this.#calls === 0) this.#closeChannel();
+  }
+
+  #closeChannel(): void {
+    this.pages.close();
+    this.channel.close();
   }
 }
 

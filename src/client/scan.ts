@@ -1,7 +1,7 @@
 import { emptyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import type { ScannedEntry } from "../base/map-backend.js";
+import { keyAt, valueAt, type ScanPage } from "../base/scan-page.js";
 import { assertSignal, checkedTimeoutMs } from "./call-options.js";
 import type { Calls } from "./calls.js";
 import { decode } from "./codec.js";
@@ -89,7 +89,7 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   async *[Symbol.asyncIterator](): AsyncGenerator<ScanEntry<K, V>, void, undefined> {
     while (this.#mayGoOn()) {
       const page = await this.#fetch();
-      yield* page.entries;
+      for (const entry of page.entries) yield entry;
       this.#advance(page);
     }
   }
@@ -119,16 +119,21 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
     const request = { map: this.#map, prefix: this.#prefix, maxEntries, cursor: this.#cursor, keysOnly: this.#keysOnly };
     try {
       const page = await this.#calls.scanPage(request, this.#signal, this.#timeoutMs);
-      return { entries: page.entries.map((entry) => this.#decode(entry)), cursor: page.cursor };
+      return { entries: this.#decode(page), cursor: page.cursor };
     } catch (error) {
       this.#assertNotAborted();
       throw BigMapError.from(error);
     }
   }
 
-  #decode(entry: ScannedEntry): ScanEntry<K, V> {
-    const value = this.#keysOnly ? undefined : decode(this.#codecs.value, entry.value);
-    return { key: decode(this.#codecs.key, entry.key), value: value as V, version: entry.version };
+  #decode(page: ScanPage): ScanEntry<K, V>[] {
+    const { key, value } = this.#codecs;
+    const entries = new Array<ScanEntry<K, V>>(page.count);
+    for (let i = 0; i < page.count; i++) {
+      const shown = this.#keysOnly ? undefined : decode(value, valueAt(page, i));
+      entries[i] = { key: decode(key, keyAt(page, i)), value: shown as V, version: page.versions[i] as number };
+    }
+    return entries;
   }
 
   #assertNotAborted(): void {

@@ -1,7 +1,8 @@
 import { asBuffer, emptyBytes, startsWithBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import type { ScanPage, ScanPageRequest, ScannedEntry } from "../base/map-backend.js";
+import type { ScanPageRequest } from "../base/map-backend.js";
+import { ScanPageBuilder, type ScanPage } from "../base/scan-page.js";
 import { decodeCursor, encodeCursor, type ScanPosition } from "../canister/scan-cursor.js";
 import { tokenSpaceEnd, tokenSpaceStart, type HashRange } from "../ring/hash-range.js";
 import type { Token } from "../ring/token.js";
@@ -9,6 +10,7 @@ import {
   assertEntryValue,
   encodeEntryKey,
   entryHeaderBytes,
+  entryKeyPrefixBytes,
   entryKeyRange,
   keyOfEntryKey,
   tokenOfEntryKey,
@@ -59,9 +61,9 @@ export async function readScanPage(
   let place = from;
   for (let canisters = 1; ; canisters++) {
     const last = await readCanister(engine, mapId, place, page);
-    if (last !== undefined) return { entries: page.entries, cursor: encodeCursor(mapId, request.prefix, last) };
+    if (last !== undefined) return page.build(encodeCursor(mapId, request.prefix, last));
     const following = canisters < canistersMost ? next(place) : undefined;
-    if (following === undefined) return { entries: page.entries, cursor: cursorAfter(mapId, request.prefix, place.range.end) };
+    if (following === undefined) return page.build(cursorAfter(mapId, request.prefix, place.range.end));
     place = following;
   }
 }
@@ -85,8 +87,7 @@ async function readCanister(engine: StorageEngine, mapId: number, from: ScanPlac
 
 /** Gathers the entries of one page. */
 class PageFilter {
-  readonly entries: ScannedEntry[] = [];
-  #entryBytes = 0;
+  readonly #entries = new ScanPageBuilder();
   #readBytes = 0;
   readonly #maxEntries: number;
 
@@ -99,7 +100,7 @@ class PageFilter {
 
   /** Without a filter no more rows than entries are of use. */
   get rowsWanted(): number {
-    return this.request.prefix.length === 0 ? this.#maxEntries - this.entries.length : limits.scanPageMaxEntries;
+    return this.request.prefix.length === 0 ? this.#maxEntries - this.#entries.count : limits.scanPageMaxEntries;
   }
 
   /** Returns where to resume when the page is full. */
@@ -109,8 +110,8 @@ class PageFilter {
       const value = asBuffer(rows.values[i] as Uint8Array);
       this.#takeRow(stored, value);
       const isFull =
-        this.entries.length >= this.#maxEntries ||
-        this.#entryBytes >= limits.scanPageMaxBytes ||
+        this.#entries.count >= this.#maxEntries ||
+        this.#entries.sizeBytes >= limits.scanPageMaxBytes ||
         this.#readBytes >= limits.scanReadMaxBytes;
       if (isFull) return { token: tokenOfEntryKey(stored), key: keyOfEntryKey(stored) };
     }
@@ -119,12 +120,14 @@ class PageFilter {
 
   #takeRow(stored: Buffer, value: Buffer): void {
     this.#readBytes += stored.length + value.length;
-    const key = keyOfEntryKey(stored);
-    if (!startsWithBytes(key, this.request.prefix)) return;
+    if (!startsWithBytes(stored, this.request.prefix, entryKeyPrefixBytes)) return;
     assertEntryValue(value);
-    const shown = this.request.keysOnly ? emptyBytes : value.subarray(entryHeaderBytes);
-    this.entries.push({ key, value: shown, version: versionOfEntryValue(value) });
-    this.#entryBytes += key.length + shown.length;
+    const valueStart = this.request.keysOnly ? value.length : entryHeaderBytes;
+    this.#entries.addSlices(stored, entryKeyPrefixBytes, stored.length, value, valueStart, value.length, versionOfEntryValue(value));
+  }
+
+  build(cursor: Uint8Array | undefined): ScanPage {
+    return this.#entries.build(cursor);
   }
 }
 

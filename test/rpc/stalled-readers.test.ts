@@ -4,7 +4,7 @@ import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } f
 import { after, before, describe, test } from "node:test";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
-import type { ScanPage } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import { emptyBytes } from "../../src/base/bytes.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { mapMethods } from "../../src/proto/methods.js";
@@ -12,6 +12,7 @@ import { mapService } from "../../src/replica/map-service.js";
 import { GrpcServer } from "../../src/rpc/grpc-server.js";
 import { SessionCounter } from "../../src/rpc/session-counter.js";
 import { ManualClock } from "../client/manual-clock.js";
+import { pageOf } from "../base/scan-entries.js";
 import { FakeBackend } from "./fake-backend.js";
 import { gets, puts } from "./pipe-fixture.js";
 
@@ -21,7 +22,7 @@ const roadBytes = 64 * 2 ** 20;
 /** Pages of 1 MiB without end. */
 class EndlessBackend extends FakeBackend {
   override async scanPage(): Promise<ScanPage> {
-    return { entries: [{ key: Buffer.from("k"), value: Buffer.alloc(limits.scanPageMaxBytes), version: 1 }], cursor: Uint8Array.of(1) };
+    return pageOf([{ key: Buffer.from("k"), value: Buffer.alloc(limits.scanPageMaxBytes), version: 1 }], Uint8Array.of(1));
   }
 }
 
