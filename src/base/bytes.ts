@@ -11,9 +11,9 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && Buffer.compare(left, right) === 0;
 }
 
-/** Whether the bytes from `start` on begin with the prefix. */
-export function startsWithBytes(bytes: Uint8Array, prefix: Uint8Array, start = 0): boolean {
-  if (bytes.length - start < prefix.length) return false;
+/** Whether `bytes[start .. end)` begin with the prefix. */
+export function startsWithBytes(bytes: Uint8Array, prefix: Uint8Array, start = 0, end = bytes.length): boolean {
+  if (end - start < prefix.length) return false;
   for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
   return true;
 }

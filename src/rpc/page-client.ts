@@ -7,7 +7,7 @@ import type { ScanRequest } from "../proto/entry-codec.js";
 import { mapMethods } from "../proto/methods.js";
 import { decodePagesResponse, pagesRequestCodec, type PageRequest } from "../proto/pages-codec.js";
 import { remainingMs } from "./deadline.js";
-import { failureOf, type CallOptions, type GrpcChannel, type PipeStream } from "./grpc-channel.js";
+import { cancelled, failureOf, type CallOptions, type GrpcChannel, type PipeStream } from "./grpc-channel.js";
 
 interface AskedPage {
   resolve(page: ScanPage): void;
@@ -38,7 +38,7 @@ export class PageClient {
    */
   async page(scan: ScanRequest, options: CallOptions): Promise<ScanPage> {
     if (this.#stream === undefined) await this.#channel.connect(options);
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted === true) throw cancelled(options.signal);
     return new Promise((resolve, reject) => this.#ask(scan, options, resolve, reject));
   }
 
@@ -65,10 +65,9 @@ export class PageClient {
       this.#request({ pageId, scan: undefined });
       reject(error);
     };
-    const onAbort = (): void => giveUp(new BigMapError("CANCELLED", "The caller's signal was aborted", { cause: signal?.reason }));
+    const onAbort = (): void => giveUp(new BigMapError("CANCELLED", "The caller gave up", { cause: signal?.reason }));
     const onDue = (): void => giveUp(new BigMapError("DEADLINE_EXCEEDED", `${this.#channel.address} did not send a page in time`));
-    const cancelTimer =
-      deadlineMs === Infinity ? (): void => undefined : this.#clock.setTimer(remainingMs(this.#clock, deadlineMs), onDue);
+    const cancelTimer = deadlineMs === Infinity ? (): void => undefined : this.#clock.setTimer(remainingMs(this.#clock, deadlineMs), onDue);
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#asked.set(pageId, {
       resolve: (page) => {

@@ -3,11 +3,12 @@ import { compareBytes } from "../base/bytes.js";
 import { yieldInCompactions } from "./background-threads.js";
 import { CommitThread } from "./commit-thread.js";
 import { PackedKeys } from "./packed-keys.js";
-import { wholeValues, type PackedValues } from "./packed-values.js";
+import { noRows, wholeValues, type PackedValues } from "./packed-values.js";
 import { ReadThreads } from "./read-threads.js";
+import { readStepMaxBytes, readStepMaxRows } from "./read-steps.js";
 import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
 import { describeRocksError, toStorageError } from "./rocksdb-errors.js";
-import { readerStepMaxBytes, RocksReader } from "./rocksdb-reader.js";
+import { RocksReader } from "./rocksdb-reader.js";
 import type { Durability, KeyRange, ReadReceiver, RowPart, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
 import { storageClosed } from "./storage-errors.js";
 import type { WriteBatch } from "./write-batch.js";
@@ -127,6 +128,12 @@ class RocksEngine implements StorageEngine {
     });
   }
 
+  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void {
+    if (this.#closing !== undefined) queueMicrotask(() => receiver.reject(storageClosed()));
+    else if (compareBytes(range.start, range.end) >= 0) queueMicrotask(() => receiver.resolve(noRows()));
+    else this.#reads.readRows(range, Math.min(maxRows, readStepMaxRows), receiver);
+  }
+
   openReader(range: KeyRange, part?: RowPart): SnapshotReader {
     if (this.#closing !== undefined) throw storageClosed();
     const reader = new RocksReader(this.#openIterator(range, part), (closed) => this.#readers.delete(closed));
@@ -181,7 +188,7 @@ class RocksEngine implements StorageEngine {
         keyEncoding: "buffer",
         valueEncoding: "buffer",
         values: part === "rows",
-        highWaterMarkBytes: readerStepMaxBytes,
+        highWaterMarkBytes: readStepMaxBytes,
       });
     } catch (error) {
       throw toStorageError(describeRocksError(error));

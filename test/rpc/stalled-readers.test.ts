@@ -6,6 +6,7 @@ import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
 import type { ScanPage } from "../../src/base/scan-page.js";
 import { emptyBytes } from "../../src/base/bytes.js";
+import { pagesRequestCodec } from "../../src/proto/pages-codec.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { mapMethods } from "../../src/proto/methods.js";
 import { mapService } from "../../src/replica/map-service.js";
@@ -69,6 +70,14 @@ describe("a call of which nothing is read", () => {
     const request = { map: "m", prefix: emptyBytes, limit: 0, cursor: undefined, keysOnly: false, singlePage: false, noForward: false };
     const stream = call(mapMethods.scan.path, mapMethods.scan.request.encode(request));
     stream.end();
+    await once(stream, "response");
+    assert.equal(await endOf(stream), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  });
+
+  test("so is a stream of pages", async () => {
+    const scan = { map: "m", prefix: emptyBytes, limit: 0, cursor: undefined, keysOnly: false, singlePage: true, noForward: false };
+    const asked = Array.from({ length: roadBytes / limits.scanPageMaxBytes }, (_, i) => ({ pageId: i + 1, scan }));
+    const stream = call(mapMethods.pages.path, pagesRequestCodec.encode(asked));
     await once(stream, "response");
     assert.equal(await endOf(stream), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
