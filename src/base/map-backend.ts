@@ -61,8 +61,9 @@ export interface MapBackend extends OperationTarget {
   /** Errors: MAP_NOT_FOUND. */
   stats(map: string): Promise<MapStatistics>;
   /**
-   * Entries in ring order. `timeoutMs`: how long the page may wait for others before it, and for a connection; by default that of the
-   * connection. Errors: MAP_NOT_FOUND, CURSOR_INVALID, NOT_OWNER, OVERLOADED, DEADLINE_EXCEEDED; the signal's reason.
+   * Entries in ring order; the page, with its memory, is the caller's. `timeoutMs`: how long the page may wait for others before it, and
+   * for a connection; by default that of the connection. Errors: MAP_NOT_FOUND, CURSOR_INVALID, NOT_OWNER, OVERLOADED,
+   * DEADLINE_EXCEEDED; the signal's reason.
    */
   scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage>;
 }

@@ -34,7 +34,7 @@ const firstEntries = 128;
 const firstKeyBytes = 4 * 1024;
 const firstValueBytes = 16 * 1024;
 
-/** Copies entries into a page, whose values are of the byte pool: whoever needs the page no more may give them back. HOT. */
+/** Copies entries into a page, whose keys and values are of the byte pool: whoever needs it no more may give them back. HOT. */
 export class ScanPageBuilder {
   count = 0;
   #keys = takeBytes(firstKeyBytes);

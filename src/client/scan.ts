@@ -1,10 +1,10 @@
 import { emptyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import { keyAt, valueAt, type ScanPage } from "../base/scan-page.js";
+import type { ScanPage } from "../base/scan-page.js";
 import { assertSignal, checkedTimeoutMs } from "./call-options.js";
 import type { Calls } from "./calls.js";
-import { decode } from "./codec.js";
+import { decodeSlice } from "./codec.js";
 import type { MapCodecs } from "./map-handle.js";
 
 export interface ScanOptions<K> {
@@ -127,11 +127,14 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   }
 
   #decode(page: ScanPage): ScanEntry<K, V>[] {
-    const { key, value } = this.#codecs;
+    const { keys, keyOffsets, values, valueOffsets, versions } = page;
     const entries = new Array<ScanEntry<K, V>>(page.count);
     for (let i = 0; i < page.count; i++) {
-      const shown = this.#keysOnly ? undefined : decode(value, valueAt(page, i));
-      entries[i] = { key: decode(key, keyAt(page, i)), value: shown as V, version: page.versions[i] as number };
+      const key = decodeSlice(this.#codecs.key, keys, keyOffsets[i] as number, keyOffsets[i + 1] as number);
+      const value = this.#keysOnly
+        ? undefined
+        : decodeSlice(this.#codecs.value, values, valueOffsets[i] as number, valueOffsets[i + 1] as number);
+      entries[i] = { key, value: value as V, version: versions[i] as number };
     }
     return entries;
   }

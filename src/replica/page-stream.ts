@@ -110,6 +110,7 @@ export class PageStream {
       if (!this.#ended) this.#gather({ pageId, page: BigMapError.from(error), taken: nothing });
     } finally {
       this.#asked.delete(pageId);
+      this.#endIfAnswered();
     }
   }
 
@@ -151,7 +152,7 @@ export class PageStream {
     // Nobody is there, or it was sent before the turn was over.
     if (pages.length === 0 || this.#ended) return;
     const frame = encodePagesResponse(pages);
-    for (const { page } of pages) if (!(page instanceof BigMapError)) giveBytes(page.values);
+    for (const { page } of pages) giveBack(page);
     this.#unsentMessages++;
     this.#stalls.wrote();
     if (this.#unsentMessages === unsentMessagesMost) this.#call.pause();
@@ -175,7 +176,9 @@ export class PageStream {
   }
 
   #endIfAnswered(): void {
-    if (this.#isLast && !this.#ended && this.#asked.size === 0 && this.#gathered.length === 0) this.#call.end();
+    if (!this.#isLast || this.#ended || this.#asked.size > 0 || this.#gathered.length > 0) return;
+    this.#isLast = false;
+    this.#call.end();
   }
 
   #end(error: BigMapError): void {
@@ -186,4 +189,11 @@ export class PageStream {
     for (const taken of this.#untaken) taken();
     this.#ports.onEnd();
   }
+}
+
+/** The memory of a page that is encoded. */
+function giveBack(page: ScanPage | BigMapError): void {
+  if (page instanceof BigMapError) return;
+  giveBytes(page.keys);
+  giveBytes(page.values);
 }

@@ -91,7 +91,7 @@ function readStep(engine: StorageEngine, range: KeyRange, page: PageFilter): Pro
       try {
         resolve(page.take(rows));
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     };
     engine.readRows(range, page.rowsWanted, { resolve: take, reject });

@@ -4,7 +4,8 @@
  *     valueMaxBytes u32 LE | isLast u32 | items
  *     item, 8-byte aligned:  value bytes u32 LE (0xffffffff: absent) | 0 u32 | the first of these bytes, at most `valueMaxBytes`
  *
- * Of rows the keys and values come in turn, and `isLast` says whether the range ends with them. Aligned, because V8 copies to and from shared memory word by word where it can, and else byte by byte. HOT.
+ * Of rows the keys and values come in turn, and `isLast` says whether the range ends with them. Aligned, because V8 copies to and from
+ * shared memory word by word where it can, and else byte by byte. HOT.
  */
 const headerBytes = 8;
 const absentLength = 0xffffffff;

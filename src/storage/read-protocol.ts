@@ -6,7 +6,7 @@
  */
 export const readKind = { keys: 1, postedKeys: 2, rows: 3, postedRows: 4 } as const;
 
-/** Kinds of answers in the ring. `values`: packed values, or rows as such; `posted`: they come as a message; `failed`: a RocksFailure as JSON. */
+/** Kinds of answers in the ring. `values`: packed values, or rows; `posted`: they come as a message; `failed`: a RocksFailure as JSON. */
 export const readAnswerKind = { values: 1, posted: 2, failed: 3 } as const;
 
 /** The worker's message: there are answers in the ring; or the packed values of one that was too large for it. */

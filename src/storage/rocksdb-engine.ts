@@ -97,8 +97,8 @@ export function rocksOptions({ memoryBytes, writeBufferShare = 0.25 }: RocksEngi
 
 /**
  * StorageEngine on RocksDB. Four kinds of threads share one database: the caller's makes iterators, the commit thread
- * writes, read threads multi-get, the libuv pool steps iterators. `close` ends them in the order in which they would
- * otherwise use freed memory.
+ * writes, read threads multi-get and read the rows of scans, the libuv pool steps iterators. `close` ends them in the
+ * order in which they would otherwise use freed memory.
  */
 class RocksEngine implements StorageEngine {
   readonly #database: RocksDatabase;

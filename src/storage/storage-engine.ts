@@ -62,9 +62,9 @@ export interface ReadReceiver {
 /**
  * All errors are BigMapError: STORAGE_FAILED (the disk), STORAGE_CORRUPT (a damaged file), CLOSED. Reads see what was
  * written by every `write` that resolved before they began. Byte arrays handed in may be reused by the caller when the
- * call has returned (`readMany`, `getMany`, `readRows`, `openReader`, `deleteRange`); `write` empties the batch, which may be filled anew at once.
- * Byte arrays handed out are the caller's; those of one call may be views of one piece of memory, so copy what is kept
- * for long.
+ * call has returned (`readMany`, `getMany`, `readRows`, `openReader`, `deleteRange`); `write` empties the batch, which
+ * may be filled anew at once. Byte arrays handed out are the caller's; those of one call may be views of one piece of
+ * memory, so copy what is kept for long.
  */
 export interface StorageEngine {
   /**

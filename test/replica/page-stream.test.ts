@@ -15,7 +15,7 @@ import { ManualClock } from "../client/manual-clock.js";
 
 /** A call whose other end is the test; it takes what was written when `take` is called. */
 class FakeCall extends EventEmitter {
-  /** Of each message: ids of its pages, and "!" before those that failed. */
+  /** Of each message: the ids of its pages; of those that failed with "!" and the code. */
   readonly written: string[][] = [];
   ended = false;
   isPaused = false;
@@ -60,7 +60,8 @@ const scan: ScanRequest = {
   noForward: false,
 };
 const wrong: ScanRequest = { ...scan, map: "none" };
-const aPage = pageOf([{ key: Buffer.from("k"), value: Buffer.from("v"), version: 1 }], undefined);
+/** Not gathered with others. */
+const large: ScanRequest = { ...scan, map: "large" };
 
 class StreamUnderTest {
   readonly call = new FakeCall();
@@ -86,7 +87,7 @@ class StreamUnderTest {
   async #read(asked: ScanRequest): Promise<ScanPage> {
     await this.held;
     if (asked.map === "none") throw new BigMapError("MAP_NOT_FOUND", "There is no such map");
-    return aPage;
+    return pageOf([{ key: Buffer.from("k"), value: Buffer.alloc(asked.map === "large" ? 300_000 : 1), version: 1 }], undefined);
   }
 }
 
@@ -156,6 +157,14 @@ describe("a stream of pages", () => {
     call.take();
     await turns();
     assert.deepEqual([call.ended, call.written], [true, [["1"], ["2"]]]);
+  });
+
+  test("does so behind a page that leaves at once", async () => {
+    const { call } = new StreamUnderTest(1);
+    call.ask([1, large]);
+    call.emit("end");
+    await turns();
+    assert.deepEqual([call.ended, call.written], [true, [["1"]]]);
   });
 
   test("reads no further requests while many answers were not taken", async () => {
