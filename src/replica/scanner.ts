@@ -91,7 +91,7 @@ function readStep(engine: StorageEngine, range: KeyRange, page: PageFilter): Pro
       try {
         resolve(page.take(rows));
       } catch (error) {
-        reject(error);
+        reject(BigMapError.from(error));
       }
     };
     engine.readRows(range, page.rowsWanted, { resolve: take, reject });
