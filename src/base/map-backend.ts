@@ -3,6 +3,7 @@
  * to one (`client`). The gRPC MapService serves one of these.
  */
 import type { OperationTarget } from "./operation-batch.js";
+import type { ScanPage } from "./scan-page.js";
 
 export type TokenFunctionName = "murmur3";
 
@@ -47,19 +48,6 @@ export interface ScanPageRequest {
   readonly noForward?: boolean;
 }
 
-export interface ScannedEntry {
-  readonly key: Uint8Array;
-  /** Empty with `keysOnly`. */
-  readonly value: Uint8Array;
-  readonly version: number;
-}
-
-export interface ScanPage {
-  readonly entries: readonly ScannedEntry[];
-  /** Where to resume; undefined after the last page. A page may be empty and still have a cursor. */
-  readonly cursor: Uint8Array | undefined;
-}
-
 /** Every method may reject with BigMapError. */
 export interface MapBackend extends OperationTarget {
   /** Errors: MAP_EXISTS, MAP_NAME_INVALID, INVALID_ARGUMENT. */
@@ -73,8 +61,9 @@ export interface MapBackend extends OperationTarget {
   /** Errors: MAP_NOT_FOUND. */
   stats(map: string): Promise<MapStatistics>;
   /**
-   * Entries in ring order. `timeoutMs`: how long the page may wait for others before it, and for a connection; by default that of the
-   * connection. Errors: MAP_NOT_FOUND, CURSOR_INVALID, NOT_OWNER, OVERLOADED, DEADLINE_EXCEEDED; the signal's reason.
+   * Entries in ring order; the page, with its memory, is the caller's. `timeoutMs`: how long the page may wait for others before it, and
+   * for a connection; by default that of the connection. Errors: MAP_NOT_FOUND, CURSOR_INVALID, NOT_OWNER, OVERLOADED,
+   * DEADLINE_EXCEEDED; the signal's reason.
    */
   scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage>;
 }

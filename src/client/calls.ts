@@ -1,6 +1,7 @@
 import { BigMapError } from "../base/errors.js";
 import type { CanisterId } from "../base/ids.js";
-import type { MapBackend, MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../base/map-backend.js";
+import type { MapBackend, MapDescription, MapPage, MapSettings, MapStatistics, ScanPageRequest } from "../base/map-backend.js";
+import type { ScanPage } from "../base/scan-page.js";
 import type { Token } from "../ring/token.js";
 import type { CanisterSplit, MapRing, RouterBackend, Topology } from "../ring/topology.js";
 import type { Connection } from "./connection.js";

@@ -1,14 +1,15 @@
 import { BigMapError } from "../base/errors.js";
 import type { CanisterId, SessionId } from "../base/ids.js";
-import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../base/map-backend.js";
+import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPageRequest } from "../base/map-backend.js";
+import type { ScanPage } from "../base/scan-page.js";
 import type { OperationBatch, ResultSink } from "../base/operation-batch.js";
 import { mapMethods, routerMethods, type Method } from "../proto/methods.js";
 import type { Token } from "../ring/token.js";
 import type { CanisterSplit, MapRing, Topology } from "../ring/topology.js";
-import type { GrpcChannel } from "../rpc/grpc-channel.js";
 import { retrying } from "../rpc/retry.js";
 import type { Connection } from "./connection.js";
 import { ReplicaLink, type LinkPorts } from "./replica-link.js";
+import type { ReplicaSession } from "./replica-session.js";
 import { RingWatch } from "./ring-watch.js";
 
 export interface GrpcConnectionOptions extends LinkPorts {
@@ -84,16 +85,10 @@ class GrpcConnection implements Connection {
 
   scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
     const { maxEntries, noForward = false, ...rest } = request;
-    const message = { ...rest, limit: maxEntries, singlePage: true, noForward };
+    const scan = { ...rest, limit: maxEntries, singlePage: true, noForward };
     return this.#retrying(
       signal,
-      async (channel, deadlineMs) => {
-        const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal };
-        let answer: ScanPage = { entries: [], cursor: undefined };
-        // The stream is read to its end: one that is cancelled instead counts, by the thousand, as an attack on the connection.
-        for await (const page of channel.serverStream(mapMethods.scan, message, options)) answer = page;
-        return answer;
-      },
+      ({ pages }, deadlineMs) => pages.page(scan, signal === undefined ? { deadlineMs } : { deadlineMs, signal }),
       timeoutMs,
       // Another replica asks, which then knows better whom to ask.
       noForward ? ({ code }) => code === "NOT_OWNER" : undefined,
@@ -110,7 +105,7 @@ class GrpcConnection implements Connection {
 
   async splitCanister(canisterId: CanisterId, cut: Token | undefined): Promise<CanisterSplit> {
     // Busy means that a split is running: repeated after it, the call would split one half again.
-    const outcome = await this.#retrying(undefined, (channel, deadlineMs) =>
+    const outcome = await this.#retrying(undefined, ({ channel }, deadlineMs) =>
       channel.unary(routerMethods.splitCanister, { canisterId, cut }, { deadlineMs }).catch((error: unknown) => {
         if (error instanceof BigMapError && error.code === "CANISTER_BUSY") return error;
         throw error;
@@ -129,12 +124,12 @@ class GrpcConnection implements Connection {
   }
 
   #unary<Request, Response>(method: Method<Request, Response, "unary">, request: Request): Promise<Response> {
-    return this.#retrying(undefined, (channel, deadlineMs) => channel.unary(method, request, { deadlineMs }));
+    return this.#retrying(undefined, ({ channel }, deadlineMs) => channel.unary(method, request, { deadlineMs }));
   }
 
   #retrying<T>(
     signal: AbortSignal | undefined,
-    run: (channel: GrpcChannel, deadlineMs: number) => Promise<T>,
+    run: (session: ReplicaSession, deadlineMs: number) => Promise<T>,
     timeoutMs = this.#options.timeoutMs,
     isFinal: (error: BigMapError) => boolean = () => false,
   ): Promise<T> {
@@ -142,7 +137,7 @@ class GrpcConnection implements Connection {
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     const options = { clock, random, deadlineMs, maxAttempts: Infinity, baseDelayMs: 10, maxDelayMs: 1_000, isFinal };
     return retrying(signal === undefined ? options : { ...options, signal }, () =>
-      this.#home.call(deadlineMs, signal, (channel) => run(channel, deadlineMs)),
+      this.#home.call(deadlineMs, signal, (session) => run(session, deadlineMs)),
     );
   }
 }

@@ -3,7 +3,6 @@ import { sleep, type Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
 import type { OperationBatch, ResultSink } from "../base/operation-batch.js";
 import type { Random } from "../base/random.js";
-import type { GrpcChannel } from "../rpc/grpc-channel.js";
 import { Backoff } from "./backoff.js";
 import { KeepAlive } from "./keep-alive.js";
 import { PipeTrip, lostResults, refusedResults } from "./pipe-trip.js";
@@ -87,8 +86,8 @@ export class ReplicaLink {
     this.#wake(this.#gone());
   }
 
-  /** Runs a call on the channel as soon as there is one. Errors: UNAVAILABLE, CANCELLED, CLOSED; those of the call. */
-  async call<T>(deadlineMs: number, signal: AbortSignal | undefined, run: (channel: GrpcChannel) => Promise<T>): Promise<T> {
+  /** Runs a call as soon as there is a session. Errors: UNAVAILABLE, CANCELLED, CLOSED; those of the call. */
+  async call<T>(deadlineMs: number, signal: AbortSignal | undefined, run: (session: ReplicaSession) => Promise<T>): Promise<T> {
     const session = await this.session(deadlineMs, signal);
     return session.use(run);
   }

@@ -2,6 +2,7 @@ import { BigMapError } from "../base/errors.js";
 import type { Clock } from "../base/clock.js";
 import { mapMethods } from "../proto/methods.js";
 import { GrpcChannel } from "../rpc/grpc-channel.js";
+import { PageClient } from "../rpc/page-client.js";
 import { PipeClient, type PipeState } from "../rpc/pipe-client.js";
 
 /** Called once: the pipe takes no more batches, because the server ends it or it broke. */
@@ -13,16 +14,18 @@ export interface SessionPorts {
   readonly background: boolean;
 }
 
-/** One channel to one replica and the pipe on it, from the moment the pipe stands until it ends. */
+/** One channel to one replica with the pipe and the stream of pages on it, from the moment the pipe stands until it ends. */
 export class ReplicaSession {
   readonly channel: GrpcChannel;
   readonly pipe: PipeClient;
+  readonly pages: PageClient;
   #calls = 0;
   #retired = false;
 
-  private constructor(channel: GrpcChannel, pipe: PipeClient) {
+  private constructor(channel: GrpcChannel, pipe: PipeClient, clock: Clock) {
     this.channel = channel;
     this.pipe = pipe;
+    this.pages = new PageClient(channel, clock);
   }
 
   /** Errors: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, or why the server refused the pipe. */
@@ -36,7 +39,7 @@ export class ReplicaSession {
     const channel = new GrpcChannel(address, ports.clock);
     try {
       await channel.connect({ deadlineMs, signal });
-      return new ReplicaSession(channel, await openPipe(channel, ports, deadlineMs, signal, onEnd));
+      return new ReplicaSession(channel, await openPipe(channel, ports, deadlineMs, signal, onEnd), ports.clock);
     } catch (error) {
       channel.close();
       throw error;
@@ -47,11 +50,11 @@ export class ReplicaSession {
     return this.channel.address;
   }
 
-  /** Runs a call on the channel, which stays open until the call has ended. */
-  async use<T>(run: (channel: GrpcChannel) => Promise<T>): Promise<T> {
+  /** Runs a call on the channel or its stream of pages, which stay open until the call has ended. */
+  async use<T>(run: (session: ReplicaSession) => Promise<T>): Promise<T> {
     this.#calls++;
     try {
-      return await run(this.channel);
+      return await run(this);
     } finally {
       this.#calls--;
       this.#closeIfUnused();
@@ -67,11 +70,16 @@ export class ReplicaSession {
   /** Takes the answers that are under way, then closes. */
   async close(): Promise<void> {
     await this.pipe.close();
-    this.channel.close();
+    this.#closeChannel();
   }
 
   #closeIfUnused(): void {
-    if (this.#retired && this.#calls === 0) this.channel.close();
+    if (this.#retired && this.#calls === 0) this.#closeChannel();
+  }
+
+  #closeChannel(): void {
+    this.pages.close();
+    this.channel.close();
   }
 }
 

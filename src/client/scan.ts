@@ -1,10 +1,10 @@
 import { emptyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import type { ScannedEntry } from "../base/map-backend.js";
+import type { ScanPage } from "../base/scan-page.js";
 import { assertSignal, checkedTimeoutMs } from "./call-options.js";
 import type { Calls } from "./calls.js";
-import { decode } from "./codec.js";
+import { decodeSlice } from "./codec.js";
 import type { MapCodecs } from "./map-handle.js";
 
 export interface ScanOptions<K> {
@@ -89,7 +89,7 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   async *[Symbol.asyncIterator](): AsyncGenerator<ScanEntry<K, V>, void, undefined> {
     while (this.#mayGoOn()) {
       const page = await this.#fetch();
-      yield* page.entries;
+      for (const entry of page.entries) yield entry;
       this.#advance(page);
     }
   }
@@ -119,16 +119,24 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
     const request = { map: this.#map, prefix: this.#prefix, maxEntries, cursor: this.#cursor, keysOnly: this.#keysOnly };
     try {
       const page = await this.#calls.scanPage(request, this.#signal, this.#timeoutMs);
-      return { entries: page.entries.map((entry) => this.#decode(entry)), cursor: page.cursor };
+      return { entries: this.#decode(page), cursor: page.cursor };
     } catch (error) {
       this.#assertNotAborted();
       throw BigMapError.from(error);
     }
   }
 
-  #decode(entry: ScannedEntry): ScanEntry<K, V> {
-    const value = this.#keysOnly ? undefined : decode(this.#codecs.value, entry.value);
-    return { key: decode(this.#codecs.key, entry.key), value: value as V, version: entry.version };
+  #decode(page: ScanPage): ScanEntry<K, V>[] {
+    const { keys, keyOffsets, values, valueOffsets, versions } = page;
+    const entries = new Array<ScanEntry<K, V>>(page.count);
+    for (let i = 0; i < page.count; i++) {
+      const key = decodeSlice(this.#codecs.key, keys, keyOffsets[i] as number, keyOffsets[i + 1] as number);
+      const value = this.#keysOnly
+        ? undefined
+        : decodeSlice(this.#codecs.value, values, valueOffsets[i] as number, valueOffsets[i + 1] as number);
+      entries[i] = { key, value: value as V, version: versions[i] as number };
+    }
+    return entries;
   }
 
   #assertNotAborted(): void {

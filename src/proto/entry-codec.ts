@@ -1,6 +1,6 @@
 import { emptyBytes } from "../base/bytes.js";
 import type { BigMapError } from "../base/errors.js";
-import type { ScannedEntry } from "../base/map-backend.js";
+import { keyAt, ScanPageBuilder, valueAt, type ScanPage } from "../base/scan-page.js";
 import { errorFromWire, errorToWire } from "./error-codec.js";
 import { frameInvalid } from "./frame-reader.js";
 import { bigmap } from "./gen/bigmap.js";
@@ -80,12 +80,6 @@ export interface ScanRequest {
   readonly noForward: boolean;
 }
 
-export interface ScanResponse {
-  readonly entries: readonly ScannedEntry[];
-  /** Undefined after the last page. */
-  readonly cursor: Uint8Array | undefined;
-}
-
 export const getRequestCodec = messageCodec(
   v1.GetRequest,
   (message: GetRequest) => message,
@@ -146,25 +140,34 @@ export const writeResponseCodec = messageCodec(
   (wire): { readonly results: readonly UpdateResult[] } => ({ results: wire.results.map(updateResultFromWire) }),
 );
 
-export const scanRequestCodec = messageCodec(
-  v1.ScanRequest,
-  (message: ScanRequest) => ({ ...message, limit: toLong(message.limit), cursor: message.cursor ?? emptyBytes }),
-  (wire): ScanRequest => ({
-    map: wire.map,
-    prefix: wire.prefix,
-    limit: fromLong(wire.limit),
-    cursor: presentBytes(wire.cursor),
-    keysOnly: wire.keysOnly,
-    singlePage: wire.singlePage,
-    noForward: wire.noForward,
-  }),
-);
+export const scanRequestCodec = messageCodec(v1.ScanRequest, scanRequestToWire, scanRequestFromWire);
 
+/** A page with a message for each entry, as stock clients read it. */
 export const scanResponseCodec = messageCodec(
   v1.ScanResponse,
-  (message: ScanResponse) => ({ entries: message.entries.map(entryToWire), cursor: message.cursor ?? emptyBytes }),
-  (wire): ScanResponse => ({ entries: wire.entries.map(entryFromWire), cursor: presentBytes(wire.cursor) }),
+  (page: ScanPage) => ({ entries: Array.from({ length: page.count }, (_, i) => entryToWire(page, i)), cursor: page.cursor ?? emptyBytes }),
+  (wire): ScanPage => {
+    const page = new ScanPageBuilder();
+    for (const { key, value, version } of wire.entries) page.add(key ?? emptyBytes, value ?? emptyBytes, fromOptionalLong(version));
+    return page.build(presentBytes(wire.cursor));
+  },
 );
+
+export function scanRequestToWire(message: ScanRequest): v1.ScanRequest.$Properties {
+  return { ...message, limit: toLong(message.limit), cursor: message.cursor ?? emptyBytes };
+}
+
+export function scanRequestFromWire(wire: v1.ScanRequest.$Properties): ScanRequest {
+  return {
+    map: wire.map ?? "",
+    prefix: wire.prefix ?? emptyBytes,
+    limit: fromOptionalLong(wire.limit),
+    cursor: presentBytes(wire.cursor ?? emptyBytes),
+    keysOnly: wire.keysOnly ?? false,
+    singlePage: wire.singlePage ?? false,
+    noForward: wire.noForward ?? false,
+  };
+}
 
 function presentBytes(bytes: Uint8Array): Uint8Array | undefined {
   return bytes.length === 0 ? undefined : bytes;
@@ -220,10 +223,6 @@ function updateResultFromWire(wire: v1.UpdateResult.$Properties): UpdateResult {
   };
 }
 
-function entryToWire(entry: ScannedEntry): v1.Entry.$Properties {
-  return { key: entry.key, value: entry.value, version: toLong(entry.version) };
-}
-
-function entryFromWire(wire: v1.Entry.$Properties): ScannedEntry {
-  return { key: wire.key ?? emptyBytes, value: wire.value ?? emptyBytes, version: fromOptionalLong(wire.version) };
+function entryToWire(page: ScanPage, entry: number): v1.Entry.$Properties {
+  return { key: keyAt(page, entry), value: valueAt(page, entry), version: toLong(page.versions[entry] as number) };
 }

@@ -34,6 +34,7 @@ export const mapMethods = {
   getMany: query(mapService, "GetMany", entry.getManyRequestCodec, entry.getManyResponseCodec),
   write: update(mapService, "Write", entry.writeRequestCodec, entry.writeResponseCodec),
   scan: method(mapService, "Scan", "server stream", "query", entry.scanRequestCodec, entry.scanResponseCodec),
+  pages: method(mapService, "Pages", "pipe", "query", rawCodec, rawCodec),
   stats: query(mapService, "Stats", map.statsRequestCodec, map.statsResponseCodec),
   pipe: method(mapService, "Pipe", "pipe", "update", rawCodec, rawCodec),
 } as const;

@@ -1,7 +1,7 @@
 import { asBuffer } from "../base/bytes.js";
 import { sleep, type Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
-import { allEntriesRange, mapIdOfEntryKey, tokenOfEntryKey } from "../storage/key-layout.js";
+import { allEntriesRange, keyAfter, mapIdOfEntryKey, tokenOfEntryKey } from "../storage/key-layout.js";
 import type { KeyRange, RowPage, StorageEngine } from "../storage/storage-engine.js";
 import type { AbsenceFilter } from "./absence-filter.js";
 import type { HostedCanister } from "./hosted-canister.js";
@@ -101,9 +101,4 @@ export class AbsenceSurvey {
       reader.close();
     }
   }
-}
-
-/** The smallest key behind this one. */
-function keyAfter(key: Uint8Array): Uint8Array {
-  return Buffer.concat([key, Buffer.alloc(1)]);
 }

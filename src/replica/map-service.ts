@@ -1,15 +1,16 @@
-import { emptyBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { MapBackend } from "../base/map-backend.js";
 import type { OperationTarget } from "../base/operation-batch.js";
-import type { GetResult, ScanRequest, ScanResponse } from "../proto/entry-codec.js";
+import { withoutValues, type ScanPage } from "../base/scan-page.js";
+import type { GetResult, ScanRequest } from "../proto/entry-codec.js";
 import { mapMethods } from "../proto/methods.js";
 import { PipeServer } from "../rpc/pipe-server.js";
 import { implementService, type StreamCallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
 import { BackgroundGate } from "./background-gate.js";
 import { loopBusyShare } from "./loop-load.js";
-import { scanPlaces, type Places } from "./places.js";
+import { PageServer } from "./page-server.js";
+import type { Places } from "./places.js";
 import { UnaryOperations } from "./unary-operations.js";
 import { UnaryReads } from "./unary-reads.js";
 
@@ -27,22 +28,24 @@ export function mapService(
     },
   };
   const pipes = new PipeServer({ target, backgroundTarget: gate, sessions: ports.sessions, clock: ports.clock });
-  const places = scanPlaces(ports.clock, limits.scanPagesServedMost);
-  // A page that waits for another replica keeps its place meanwhile. Those that replicas ask for wait for no other, and have their own.
-  const forwardedPlaces = scanPlaces(ports.clock, limits.scanPagesServedMost);
+  const pages = new PageServer(ports.clock, (scan, signal) => {
+    gate.noteOthers();
+    return readPage(backend, scan, signal);
+  });
   const handlers: ServiceHandlers<typeof mapMethods> = {
     ...mapHandlers(backend),
     ...entryHandlers(new UnaryOperations(target), reads),
     scan: (request, context) => {
       gate.noteOthers();
-      return scanPages(backend, request.noForward ? forwardedPlaces : places, request, context);
+      return scanPages(backend, pages.placesOf(request), request, context);
     },
+    pages: (call) => pages.accept(call),
     pipe: (call) => pipes.accept(call),
   };
-  return implementService(mapMethods, handlers, ports, () => {
+  return implementService(mapMethods, handlers, ports, async () => {
     reads.stop();
     gate.open();
-    return pipes.drain();
+    await Promise.all([pages.drain(), pipes.drain()]);
   });
 }
 
@@ -89,6 +92,15 @@ function valueBytes(results: readonly GetResult[]): number {
   return results.reduce((sum, { value }) => sum + value.length, 0);
 }
 
+/** One page, of at most as many entries as the scan may still have. */
+async function readPage(backend: MapBackend, scan: ScanRequest, signal: AbortSignal): Promise<ScanPage> {
+  const { map, prefix, limit, cursor, keysOnly, noForward } = scan;
+  if (prefix.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", "The prefix is longer than any key");
+  const maxEntries = limit === 0 ? limits.scanPageMaxEntries : Math.min(limit, limits.scanPageMaxEntries);
+  const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly, noForward }, signal);
+  return keysOnly ? withoutValues(page) : page;
+}
+
 /**
  * Page after page until the limit or the end. The last page of a scan that reached its limit still says where to resume. Each page has a
  * place from before it is read until the gRPC library has taken it, or its reader has proved slow.
@@ -98,21 +110,18 @@ async function* scanPages(
   places: Places,
   request: ScanRequest,
   context: StreamCallContext,
-): AsyncGenerator<ScanResponse, void, undefined> {
-  const { map, prefix, keysOnly, noForward } = request;
-  if (prefix.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", "The prefix is longer than any key");
+): AsyncGenerator<ScanPage, void, undefined> {
   let left = request.limit === 0 ? Infinity : request.limit;
   let cursor = request.cursor;
   do {
-    const maxEntries = Math.min(left, limits.scanPageMaxEntries);
     await places.take(context.signal);
     let give = (): void => places.give();
     try {
-      const page = await backend.scanPage({ map, prefix, maxEntries, cursor, keysOnly, noForward }, context.signal);
-      left -= page.entries.length;
+      const page = await readPage(backend, { ...request, limit: left === Infinity ? 0 : left, cursor }, context.signal);
+      left -= page.count;
       cursor = page.cursor;
       give = places.giveLater(() => context.cutOff(new BigMapError("OVERLOADED", "The reader of the scan is slow, and others wait")));
-      yield keysOnly ? { cursor: page.cursor, entries: page.entries.map((entry) => ({ ...entry, value: emptyBytes })) } : page;
+      yield page;
     } finally {
       give();
     }

@@ -1,20 +1,24 @@
-import { asBuffer, emptyBytes, startsWithBytes } from "../base/bytes.js";
+import { emptyBytes, startsWithBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import type { ScanPage, ScanPageRequest, ScannedEntry } from "../base/map-backend.js";
+import type { ScanPageRequest } from "../base/map-backend.js";
+import { ScanPageBuilder, type ScanPage } from "../base/scan-page.js";
 import { decodeCursor, encodeCursor, type ScanPosition } from "../canister/scan-cursor.js";
 import { tokenSpaceEnd, tokenSpaceStart, type HashRange } from "../ring/hash-range.js";
 import type { Token } from "../ring/token.js";
 import {
-  assertEntryValue,
+  assertEntryHeader,
   encodeEntryKey,
   entryHeaderBytes,
+  entryKeyPrefixBytes,
   entryKeyRange,
+  keyAfter,
   keyOfEntryKey,
   tokenOfEntryKey,
   versionOfEntryValue,
 } from "../storage/key-layout.js";
-import type { KeyRange, RowPage, StorageEngine } from "../storage/storage-engine.js";
+import type { PackedValues } from "../storage/packed-values.js";
+import type { KeyRange, StorageEngine } from "../storage/storage-engine.js";
 import type { MapRoutes } from "./map-routes.js";
 
 const scanStart: ScanPosition = { token: tokenSpaceStart, key: emptyBytes };
@@ -59,9 +63,9 @@ export async function readScanPage(
   let place = from;
   for (let canisters = 1; ; canisters++) {
     const last = await readCanister(engine, mapId, place, page);
-    if (last !== undefined) return { entries: page.entries, cursor: encodeCursor(mapId, request.prefix, last) };
+    if (last !== undefined) return page.build(encodeCursor(mapId, request.prefix, last));
     const following = canisters < canistersMost ? next(place) : undefined;
-    if (following === undefined) return { entries: page.entries, cursor: cursorAfter(mapId, request.prefix, place.range.end) };
+    if (following === undefined) return page.build(cursorAfter(mapId, request.prefix, place.range.end));
     place = following;
   }
 }
@@ -71,68 +75,92 @@ const canistersMost = 64;
 
 /** Reads the rest of one canister into the page. Returns where to resume when the page is full. */
 async function readCanister(engine: StorageEngine, mapId: number, from: ScanPlace, page: PageFilter): Promise<ScanPosition | undefined> {
-  const reader = engine.openReader(rowsFrom(mapId, from));
-  try {
-    for (;;) {
-      const rows = await reader.next({ maxRows: page.rowsWanted, maxBytes: limits.scanPageMaxBytes });
-      const last = page.take(rows);
-      if (last !== undefined || rows.finished) return last;
-    }
-  } finally {
-    reader.close();
+  let range = rowsFrom(mapId, from);
+  for (;;) {
+    const lastKey = await readStep(engine, range, page);
+    if (page.isFull) return { token: tokenOfEntryKey(lastKey), key: keyOfEntryKey(lastKey) };
+    if (page.sawLast) return undefined;
+    range = { start: keyAfter(lastKey), end: range.end };
   }
 }
 
-/** Gathers the entries of one page. */
+/** Reads the next rows into the page; the last stored key that it took. */
+function readStep(engine: StorageEngine, range: KeyRange, page: PageFilter): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const take = (rows: PackedValues): void => {
+      try {
+        resolve(page.take(rows));
+      } catch (error) {
+        reject(BigMapError.from(error));
+      }
+    };
+    engine.readRows(range, page.rowsWanted, { resolve: take, reject });
+  });
+}
+
+/** Gathers the entries of one page. HOT. */
 class PageFilter {
-  readonly entries: ScannedEntry[] = [];
-  #entryBytes = 0;
+  /** The page must end with the row that was taken last. */
+  isFull = false;
+  /** The range that was read last has no more rows. */
+  sawLast = false;
+  readonly #entries = new ScanPageBuilder();
   #readBytes = 0;
+  readonly #request: ScanPageRequest;
   readonly #maxEntries: number;
 
-  constructor(private readonly request: ScanPageRequest) {
+  constructor(request: ScanPageRequest) {
     if (!Number.isInteger(request.maxEntries) || request.maxEntries < 1) {
       throw new BigMapError("INVALID_ARGUMENT", "A scan page has at least one entry");
     }
+    this.#request = request;
     this.#maxEntries = Math.min(request.maxEntries, limits.scanPageMaxEntries);
   }
 
   /** Without a filter no more rows than entries are of use. */
   get rowsWanted(): number {
-    return this.request.prefix.length === 0 ? this.#maxEntries - this.entries.length : limits.scanPageMaxEntries;
+    return this.#request.prefix.length === 0 ? this.#maxEntries - this.#entries.count : limits.scanPageMaxEntries;
   }
 
-  /** Returns where to resume when the page is full. */
-  take(rows: RowPage): ScanPosition | undefined {
-    for (let i = 0; i < rows.keys.length; i++) {
-      const stored = asBuffer(rows.keys[i] as Uint8Array);
-      const value = asBuffer(rows.values[i] as Uint8Array);
-      this.#takeRow(stored, value);
-      const isFull =
-        this.entries.length >= this.#maxEntries ||
-        this.#entryBytes >= limits.scanPageMaxBytes ||
-        this.#readBytes >= limits.scanReadMaxBytes;
-      if (isFull) return { token: tokenOfEntryKey(stored), key: keyOfEntryKey(stored) };
+  /** Takes rows until the page is full. Returns a copy of the last stored key; empty where there were no rows. */
+  take(rows: PackedValues): Buffer {
+    const { bytes } = rows;
+    let keyStart = 0;
+    let keyEnd = 0;
+    while (!this.isFull && rows.next()) {
+      keyStart = rows.start;
+      keyEnd = rows.end;
+      rows.next();
+      this.#takeRow(bytes, keyStart, keyEnd, rows.start, rows.end);
     }
-    return undefined;
+    this.sawLast = rows.isLast;
+    return Buffer.from(bytes.subarray(keyStart, keyEnd));
   }
 
-  #takeRow(stored: Buffer, value: Buffer): void {
-    this.#readBytes += stored.length + value.length;
-    const key = keyOfEntryKey(stored);
-    if (!startsWithBytes(key, this.request.prefix)) return;
-    assertEntryValue(value);
-    const shown = this.request.keysOnly ? emptyBytes : value.subarray(entryHeaderBytes);
-    this.entries.push({ key, value: shown, version: versionOfEntryValue(value) });
-    this.#entryBytes += key.length + shown.length;
+  build(cursor: Uint8Array | undefined): ScanPage {
+    return this.#entries.build(cursor);
+  }
+
+  #takeRow(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
+    const { prefix, keysOnly } = this.#request;
+    this.#readBytes += keyEnd - keyStart + valueEnd - valueStart;
+    if (startsWithBytes(bytes, prefix, keyStart + entryKeyPrefixBytes, keyEnd)) {
+      assertEntryHeader(bytes, valueStart, valueEnd - valueStart);
+      const version = versionOfEntryValue(bytes, valueStart);
+      const shownStart = keysOnly ? valueEnd : valueStart + entryHeaderBytes;
+      this.#entries.addSlices(bytes, keyStart + entryKeyPrefixBytes, keyEnd, bytes, shownStart, valueEnd, version);
+    }
+    this.isFull =
+      this.#entries.count >= this.#maxEntries ||
+      this.#entries.sizeBytes >= limits.scanPageMaxBytes ||
+      this.#readBytes >= limits.scanReadMaxBytes;
   }
 }
 
 function rowsFrom(mapId: number, from: ScanPlace): KeyRange {
   const range = entryKeyRange(mapId, { start: from.position.token, end: from.range.end });
   if (from.position.key.length === 0) return range;
-  // The smallest key after the one where the page before ended.
-  return { start: Buffer.concat([encodeEntryKey(mapId, from.position.token, from.position.key), Buffer.alloc(1)]), end: range.end };
+  return { start: keyAfter(encodeEntryKey(mapId, from.position.token, from.position.key)), end: range.end };
 }
 
 function cursorAfter(mapId: number, prefix: Uint8Array, end: Token): Uint8Array | undefined {

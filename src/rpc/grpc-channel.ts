@@ -176,6 +176,6 @@ function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | undefined
   return () => signal.removeEventListener("abort", onAbort);
 }
 
-function cancelled(signal: AbortSignal | undefined): BigMapError {
+export function cancelled(signal: AbortSignal | undefined): BigMapError {
   return new BigMapError("CANCELLED", "The caller gave up before the call was sent", { cause: signal?.reason });
 }

@@ -1,4 +1,5 @@
-import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../base/map-backend.js";
+import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPageRequest } from "../base/map-backend.js";
+import type { ScanPage } from "../base/scan-page.js";
 import { BigMapError } from "../base/errors.js";
 import type { CanisterId, SessionId } from "../base/ids.js";
 import type { OperationBatch, ResultSink } from "../base/operation-batch.js";
@@ -50,7 +51,7 @@ export class LocalConnection implements Connection {
 
   async scanPage(request: ScanPageRequest, signal?: AbortSignal, timeoutMs?: number): Promise<ScanPage> {
     const page = await this.replica.scanPage(request, signal, timeoutMs);
-    if ("entries" in page) return page;
+    if (!("ownerAddress" in page)) return page;
     const { ownerAddress } = page;
     if (request.noForward !== true) return this.links.scanPage(request, ownerAddress, signal, timeoutMs);
     throw new BigMapError("NOT_OWNER", `Another replica has this page: ${ownerAddress}`, { ownerAddress });

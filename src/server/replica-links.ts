@@ -1,7 +1,8 @@
 import { systemClock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { Logger } from "../base/logger.js";
-import type { ScanPage, ScanPageRequest } from "../base/map-backend.js";
+import type { ScanPageRequest } from "../base/map-backend.js";
+import type { ScanPage } from "../base/scan-page.js";
 import { keyOf, resultStatus, valueOf, type OperationBatch, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
 import { OperationBatchBuilder } from "../base/operation-batch-builder.js";
 import { systemRandom } from "../base/random.js";

@@ -55,6 +55,11 @@ export function mapIdOfEntryKey(encoded: Buffer): MapId {
   return encoded.readUInt32BE(0);
 }
 
+/** The smallest key behind this one. */
+export function keyAfter(key: Uint8Array): Buffer {
+  return Buffer.concat([key, Buffer.alloc(1)]);
+}
+
 /** All entries of one hash range of a map. */
 export function entryKeyRange(mapId: MapId, range: HashRange): KeyRange {
   return { start: rangeBound(mapId, range.start), end: rangeBound(mapId, range.end) };

@@ -2,7 +2,7 @@ import { assert, BigMapError } from "../base/errors.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { rowsFrom, seekRow, type Row, type RowsView } from "./memory-rows.js";
 import { readPackedKeys, type PackedKeys } from "./packed-keys.js";
-import { PackedValues, packValues } from "./packed-values.js";
+import { packedRows, PackedValues, packValues } from "./packed-values.js";
 import { RowPageBuilder } from "./row-page-builder.js";
 import type {
   Durability,
@@ -53,6 +53,22 @@ export class MemoryEngine implements StorageEngine {
     this.#assertOpen();
     // Copies: the caller may change what it was given.
     return keys.map((key) => copyOf(this.#disk.rows.get(key)));
+  }
+
+  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void {
+    try {
+      this.#assertOpen();
+    } catch (error) {
+      queueMicrotask(() => receiver.reject(BigMapError.from(error)));
+      return;
+    }
+    const found: Uint8Array[] = [];
+    const view = this.#disk.rows.view();
+    const rows = rowsFrom(view, seekRow(view, range.start), range.end);
+    let row = rows.next();
+    for (; row.done !== true && found.length < 2 * maxRows; row = rows.next()) found.push(row.value.key, row.value.value);
+    const packed = packedRows(found, row.done === true);
+    queueMicrotask(() => receiver.resolve(packed));
   }
 
   openReader(range: KeyRange, part: RowPart = "rows"): SnapshotReader {

@@ -1,10 +1,11 @@
 /**
  * The values that a read found, in the order of its keys, as they cross from a read thread:
  *
- *     valueMaxBytes u32 LE | 0 u32 | items
+ *     valueMaxBytes u32 LE | isLast u32 | items
  *     item, 8-byte aligned:  value bytes u32 LE (0xffffffff: absent) | 0 u32 | the first of these bytes, at most `valueMaxBytes`
  *
- * Aligned, because V8 copies to and from shared memory word by word where it can, and else byte by byte. HOT.
+ * Of rows the keys and values come in turn, and `isLast` says whether the range ends with them. Aligned, because V8 copies to and from
+ * shared memory word by word where it can, and else byte by byte. HOT.
  */
 const headerBytes = 8;
 const absentLength = 0xffffffff;
@@ -22,8 +23,9 @@ export function packedValuesBytes(values: Values, valueMaxBytes: number): number
 }
 
 /** Writes to `target` from `offset` on, which is a multiple of 8. */
-export function writePackedValues(values: Values, valueMaxBytes: number, target: Buffer, offset: number): void {
+export function writePackedValues(values: Values, valueMaxBytes: number, target: Buffer, offset: number, isLast = false): void {
   target.writeUInt32LE(valueMaxBytes, offset);
+  target.writeUInt32LE(isLast ? 1 : 0, offset + 4);
   offset += headerBytes;
   for (const value of values) {
     target.writeUInt32LE(value?.length ?? absentLength, offset);
@@ -34,14 +36,16 @@ export function writePackedValues(values: Values, valueMaxBytes: number, target:
 }
 
 /** In memory of their own, which may be transferred. */
-export function packValues(values: Values, valueMaxBytes: number): Buffer<ArrayBuffer> {
+export function packValues(values: Values, valueMaxBytes: number, isLast = false): Buffer<ArrayBuffer> {
   const packed = Buffer.from(new ArrayBuffer(packedValuesBytes(values, valueMaxBytes)));
-  writePackedValues(values, valueMaxBytes, packed, 0);
+  writePackedValues(values, valueMaxBytes, packed, 0, isLast);
   return packed;
 }
 
 /** Goes through packed values, one after the other. Used again and again: no object for each value, or for each read. */
 export class PackedValues {
+  /** Of rows: the range has no more behind these. */
+  isLast = false;
   /** Of the value that `next` went to. */
   isAbsent = false;
   /** Bytes of the whole value, however many of them are here. */
@@ -58,6 +62,7 @@ export class PackedValues {
   reset(bytes: Buffer, sizeBytes: number): void {
     this.bytes = bytes;
     this.#valueMaxBytes = bytes.readUInt32LE(0);
+    this.isLast = bytes.readUInt32LE(4) !== 0;
     this.#offset = headerBytes;
     this.#endOffset = sizeBytes;
   }
@@ -82,6 +87,19 @@ export class PackedValues {
     while (own.next()) values.push(own.isAbsent ? undefined : own.bytes.subarray(own.start, own.end));
     return values;
   }
+}
+
+/** The rows of an empty range. */
+export function noRows(): PackedValues {
+  return packedRows([], true);
+}
+
+/** Keys and values in turn. */
+export function packedRows(rows: Values, isLast: boolean): PackedValues {
+  const packed = packValues(rows, wholeValues, isLast);
+  const values = new PackedValues();
+  values.reset(packed, packed.length);
+  return values;
 }
 
 function itemBytes(keptBytes: number): number {

@@ -1,9 +1,12 @@
 /** What a read thread and the thread that asks it say to each other. */
 
-/** Kinds of requests in the ring. `keys`: packed keys; `posted`: they are the next message of the port. */
-export const readKind = { keys: 1, posted: 2 } as const;
+/**
+ * Kinds of requests in the ring. `keys`: packed keys; `rows`: the bounds of a range, packed as two keys, and in the place of the most
+ * bytes of a value the most rows; `posted...`: the same, as the next message of the port.
+ */
+export const readKind = { keys: 1, postedKeys: 2, rows: 3, postedRows: 4 } as const;
 
-/** Kinds of answers in the ring. `values`: packed values; `posted`: they come as a message; `failed`: a RocksFailure as JSON. */
+/** Kinds of answers in the ring. `values`: packed values, or rows; `posted`: they come as a message; `failed`: a RocksFailure as JSON. */
 export const readAnswerKind = { values: 1, posted: 2, failed: 3 } as const;
 
 /** The worker's message: there are answers in the ring; or the packed values of one that was too large for it. */

@@ -1,10 +1,10 @@
 import { emptyBytes } from "../base/bytes.js";
-import type { PackedKeys } from "./packed-keys.js";
+import { PackedKeys } from "./packed-keys.js";
 import type { PackedValues } from "./packed-values.js";
 import { ReadAnswers } from "./read-answers.js";
 import { answerRingBytes, readKind, readState, type ReadMessage, type ReadWorkerData } from "./read-protocol.js";
 import { RequestAppender, requestRingMemory } from "./request-ring.js";
-import type { ReadReceiver } from "./storage-engine.js";
+import type { KeyRange, ReadReceiver } from "./storage-engine.js";
 import { WorkerQueue } from "./worker-queue.js";
 
 const requestRingBytes = 2 ** 20;
@@ -18,8 +18,8 @@ const requestCopiedMaxBytes = requestRingBytes / 8;
 export class ReadThread {
   readonly #queue: WorkerQueue<PackedValues>;
   readonly #requests: RequestAppender;
-  /** Requests that are posted, and for whose frames the ring had no room. */
-  #waiting = 0;
+  /** Kinds of the requests that are posted, and for whose frames the ring had no room. */
+  readonly #waiting: number[] = [];
 
   private constructor(queue: WorkerQueue<PackedValues>, requests: RequestAppender) {
     this.#queue = queue;
@@ -49,19 +49,11 @@ export class ReadThread {
   }
 
   readMany(keys: PackedKeys, valueMaxBytes: number, receiver: ReadReceiver): void {
-    const { refusal } = this.#queue;
-    if (refusal !== undefined) {
-      queueMicrotask(() => receiver.reject(refusal));
-      return;
-    }
-    this.#queue.add(receiver);
-    const packed = keys.bytes(valueMaxBytes);
-    const isCopied = packed.length <= requestCopiedMaxBytes && this.#waiting === 0;
-    if (isCopied && this.#requests.append(readKind.keys, packed)) return;
-    const posted = new Uint8Array(packed);
-    this.#queue.post(posted, [posted.buffer]);
-    this.#waiting++;
-    this.#sendWaiting();
+    this.#request(readKind.keys, readKind.postedKeys, keys.bytes(valueMaxBytes), receiver);
+  }
+
+  readRows({ start, end }: KeyRange, maxRows: number, receiver: ReadReceiver): void {
+    this.#request(readKind.rows, readKind.postedRows, PackedKeys.of([start, end]).bytes(maxRows), receiver);
   }
 
   /** Ends after the requests under way. */
@@ -69,7 +61,22 @@ export class ReadThread {
     return this.#queue.close();
   }
 
+  #request(kind: number, postedKind: number, packed: Buffer, receiver: ReadReceiver): void {
+    const { refusal } = this.#queue;
+    if (refusal !== undefined) {
+      queueMicrotask(() => receiver.reject(refusal));
+      return;
+    }
+    this.#queue.add(receiver);
+    const isCopied = packed.length <= requestCopiedMaxBytes && this.#waiting.length === 0;
+    if (isCopied && this.#requests.append(kind, packed)) return;
+    const posted = new Uint8Array(packed);
+    this.#queue.post(posted, [posted.buffer]);
+    this.#waiting.push(postedKind);
+    this.#sendWaiting();
+  }
+
   #sendWaiting(): void {
-    while (this.#waiting > 0 && this.#requests.append(readKind.posted, emptyBytes)) this.#waiting--;
+    while (this.#waiting[0] !== undefined && this.#requests.append(this.#waiting[0], emptyBytes)) this.#waiting.shift();
   }
 }

@@ -3,9 +3,10 @@ import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "
 import { asBuffer, emptyBytes } from "../base/bytes.js";
 import { assert } from "../base/errors.js";
 import { readPackedKeys, valueMaxBytesOf } from "./packed-keys.js";
-import { packedValuesBytes, packValues, writePackedValues, type Values } from "./packed-values.js";
+import { packedValuesBytes, packValues, wholeValues, writePackedValues, type Values } from "./packed-values.js";
 import { answerCopiedMaxBytes, readAnswerKind, readKind, readState, type ReadMessage, type ReadWorkerData } from "./read-protocol.js";
 import { RequestAppender, RequestTaker } from "./request-ring.js";
+import { readStepMaxBytes } from "./read-steps.js";
 import { shareRocks } from "./rocksdb-binding.js";
 import { describeRocksError } from "./rocksdb-errors.js";
 import { workerReady } from "./worker-queue.js";
@@ -24,7 +25,15 @@ const answers = new RequestAppender(answerMemory);
 const readsPerFill = 8;
 const fillingOptions = { fillCache: true };
 const passingOptions = { fillCache: false };
+const rowsOptions = { keyEncoding: "buffer", valueEncoding: "buffer", values: true, highWaterMarkBytes: readStepMaxBytes } as const;
 let reads = 0;
+
+/** What a read found: of rows, keys and values in turn. */
+interface Found {
+  readonly values: Values;
+  readonly valueMaxBytes: number;
+  readonly isLast: boolean;
+}
 
 port.postMessage(workerReady);
 for (;;) {
@@ -33,27 +42,45 @@ for (;;) {
 }
 
 function answer(): void {
-  const packed = requests.kind === readKind.posted ? receivePosted() : requests.payload;
-  const valueMaxBytes = valueMaxBytesOf(packed);
-  let values: Values;
+  let found: Found;
   try {
-    values = database._getManySync(readPackedKeys(packed), reads++ % readsPerFill === 0 ? fillingOptions : passingOptions);
+    found = read();
   } catch (error) {
     append(readAnswerKind.failed, Buffer.from(JSON.stringify(describeRocksError(error))));
     return;
   } finally {
     requests.release();
   }
+  const { values, valueMaxBytes, isLast } = found;
   const sizeBytes = packedValuesBytes(values, valueMaxBytes);
   if (sizeBytes > answerCopiedMaxBytes) {
-    const posted = packValues(values, valueMaxBytes);
+    const posted = packValues(values, valueMaxBytes, isLast);
     port.postMessage(posted satisfies ReadMessage, [posted.buffer]);
     append(readAnswerKind.posted, emptyBytes);
     return;
   }
   reserve(sizeBytes);
-  writePackedValues(values, valueMaxBytes, answers.memory, answers.payloadStart);
+  writePackedValues(values, valueMaxBytes, answers.memory, answers.payloadStart, isLast);
   publish(readAnswerKind.values);
+}
+
+function read(): Found {
+  const { kind } = requests;
+  const packed = kind === readKind.postedKeys || kind === readKind.postedRows ? receivePosted() : requests.payload;
+  return kind === readKind.keys || kind === readKind.postedKeys ? readValues(packed) : readRows(packed);
+}
+
+function readValues(packed: Buffer): Found {
+  const options = reads++ % readsPerFill === 0 ? fillingOptions : passingOptions;
+  return { values: database._getManySync(readPackedKeys(packed), options), valueMaxBytes: valueMaxBytesOf(packed), isLast: false };
+}
+
+function readRows(packed: Buffer): Found {
+  const [gte, lt] = readPackedKeys(packed) as [Buffer, Buffer];
+  const limit = valueMaxBytesOf(packed);
+  const { rows, finished } = database.querySync({ ...rowsOptions, gte, lt, limit });
+  // It also calls itself finished where it has as many as were asked for.
+  return { values: rows, valueMaxBytes: wholeValues, isLast: finished && rows.length < 2 * limit };
 }
 
 function append(kind: number, payload: Uint8Array): void {

@@ -3,7 +3,7 @@
  * declared here, the methods with an underscore too: they are the ones that neither encode nor copy a second time.
  *
  * What its source says and the engine relies on:
- * - A batch is written inline, on the calling thread; so is `_getManySync`. `_nextvAsync` runs on the libuv pool.
+ * - A batch is written inline, on the calling thread; `_getManySync` and `querySync` read so. `_nextvAsync` runs on the libuv pool.
  * - `_getManyAsync` is not used: a checksum error in it surfaces as an uncaught exception and never calls back.
  * - The option `unsafe` of both, which spares the copy of a value, is not used: until it is collected the value pins its
  *   block, and RocksDB aborts the process when it closes over one that is pinned.
@@ -58,6 +58,11 @@ export interface RocksIteratorOptions {
   readonly highWaterMarkBytes: number;
 }
 
+export interface RocksQueryOptions extends RocksIteratorOptions {
+  /** At most so many rows; with as many the answer is `finished` too. */
+  readonly limit: number;
+}
+
 export interface RocksReadOptions {
   readonly valueEncoding?: "buffer";
   readonly fillCache?: boolean;
@@ -72,6 +77,8 @@ export interface RocksDatabase {
   _chainedBatch(): RocksBatch;
   /** `fillCache` false: what it reads does not enter the block cache. Buffers are what it gives by itself. */
   _getManySync(keys: readonly Uint8Array[], options: RocksReadOptions): (Buffer | undefined)[];
+  /** The first rows of a range, with an iterator that is gone when the call returns. */
+  querySync(options: RocksQueryOptions): RocksRows;
   /**
    * Without a limit: one RocksDB DeleteRange, logged but not synced; done inside the call, told in the next tick. `gte`
    * must be below `lt`.

@@ -3,11 +3,12 @@ import { compareBytes } from "../base/bytes.js";
 import { yieldInCompactions } from "./background-threads.js";
 import { CommitThread } from "./commit-thread.js";
 import { PackedKeys } from "./packed-keys.js";
-import { wholeValues, type PackedValues } from "./packed-values.js";
+import { noRows, wholeValues, type PackedValues } from "./packed-values.js";
 import { ReadThreads } from "./read-threads.js";
+import { readStepMaxBytes, readStepMaxRows } from "./read-steps.js";
 import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
 import { describeRocksError, toOpenError, toStorageError } from "./rocksdb-errors.js";
-import { readerStepMaxBytes, RocksReader } from "./rocksdb-reader.js";
+import { RocksReader } from "./rocksdb-reader.js";
 import type { Durability, KeyRange, ReadReceiver, RowPart, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
 import { storageClosed } from "./storage-errors.js";
 import type { WriteBatch } from "./write-batch.js";
@@ -96,8 +97,8 @@ export function rocksOptions({ memoryBytes, writeBufferShare = 0.25 }: RocksEngi
 
 /**
  * StorageEngine on RocksDB. Four kinds of threads share one database: the caller's makes iterators, the commit thread
- * writes, read threads multi-get, the libuv pool steps iterators. `close` ends them in the order in which they would
- * otherwise use freed memory.
+ * writes, read threads multi-get and read the rows of scans, the libuv pool steps iterators. `close` ends them in the
+ * order in which they would otherwise use freed memory.
  */
 class RocksEngine implements StorageEngine {
   readonly #database: RocksDatabase;
@@ -125,6 +126,12 @@ class RocksEngine implements StorageEngine {
     return new Promise((resolve, reject) => {
       this.#reads.readMany(PackedKeys.of(keys), wholeValues, { resolve: (values: PackedValues) => resolve(values.copy()), reject });
     });
+  }
+
+  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void {
+    if (this.#closing !== undefined) queueMicrotask(() => receiver.reject(storageClosed()));
+    else if (compareBytes(range.start, range.end) >= 0) queueMicrotask(() => receiver.resolve(noRows()));
+    else this.#reads.readRows(range, Math.min(maxRows, readStepMaxRows), receiver);
   }
 
   openReader(range: KeyRange, part?: RowPart): SnapshotReader {
@@ -181,7 +188,7 @@ class RocksEngine implements StorageEngine {
         keyEncoding: "buffer",
         valueEncoding: "buffer",
         values: part === "rows",
-        highWaterMarkBytes: readerStepMaxBytes,
+        highWaterMarkBytes: readStepMaxBytes,
       });
     } catch (error) {
       throw toStorageError(describeRocksError(error));

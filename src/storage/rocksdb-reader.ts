@@ -1,13 +1,10 @@
 import { assert } from "../base/errors.js";
+import { readStepMaxRows } from "./read-steps.js";
 import type { RocksIterator, RocksRows } from "./rocksdb-binding.js";
 import { describeRocksError, toStorageError } from "./rocksdb-errors.js";
 import { RowPageBuilder } from "./row-page-builder.js";
 import type { ReadRangeOptions, RowPage, SnapshotReader } from "./storage-engine.js";
 import { storageClosed } from "./storage-errors.js";
-
-/** Rows become JavaScript objects on the caller's thread, so a step is kept short: about half a millisecond. */
-export const readerStepMaxBytes = 64 * 2 ** 10;
-const readerStepMaxRows = 512;
 
 /**
  * Reads an iterator in steps off the caller's thread and cuts exact pages out of them. The native iterator must not be
@@ -63,7 +60,7 @@ export class RocksReader implements SnapshotReader {
   async #readPage(options: ReadRangeOptions): Promise<RowPage> {
     const page = new RowPageBuilder(options);
     // One row more than asked for, to know whether the page is the last.
-    while (!this.#fill(page) && !this.#exhausted) await this.#step(Math.min(readerStepMaxRows, options.maxRows - page.rowCount + 1));
+    while (!this.#fill(page) && !this.#exhausted) await this.#step(Math.min(readStepMaxRows, options.maxRows - page.rowCount + 1));
     return page.build(this.#exhausted && this.#position === this.#rows.length);
   }
 

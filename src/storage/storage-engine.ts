@@ -62,9 +62,9 @@ export interface ReadReceiver {
 /**
  * All errors are BigMapError: STORAGE_FAILED (the disk), STORAGE_CORRUPT (a damaged file), CLOSED. Reads see what was
  * written by every `write` that resolved before they began. Byte arrays handed in may be reused by the caller when the
- * call has returned (`readMany`, `getMany`, `openReader`, `deleteRange`); `write` empties the batch, which may be filled anew at once.
- * Byte arrays handed out are the caller's; those of one call may be views of one piece of memory, so copy what is kept
- * for long.
+ * call has returned (`readMany`, `getMany`, `readRows`, `openReader`, `deleteRange`); `write` empties the batch, which
+ * may be filled anew at once. Byte arrays handed out are the caller's; those of one call may be views of one piece of
+ * memory, so copy what is kept for long.
  */
 export interface StorageEngine {
   /**
@@ -75,6 +75,12 @@ export interface StorageEngine {
 
   /** As `readMany`, with a promise and a view for each value, undefined where there is none: for who reads now and then. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+
+  /**
+   * Reads the first rows of the range, keys and values in turn, and says with them whether they are its last. At most `maxRows`, and no
+   * more than one step holds, but one row at least where there is one. Else as `readMany`.
+   */
+  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void;
 
   /**
    * A reader at the present state; made in this very turn. Where it reads "keys" the disk is read as for whole rows, and no value is

@@ -1,6 +1,7 @@
 import { startsWithBytes } from "../../src/base/bytes.js";
 import { BigMapError } from "../../src/base/errors.js";
-import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
+import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPageRequest } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import {
   conditionOf,
   keyOf,
@@ -19,6 +20,7 @@ import { cutRange, evenRanges, rangeContains, type HashRange } from "../../src/r
 import { Ring } from "../../src/ring/ring.js";
 import { tokenOf, type Token } from "../../src/ring/token.js";
 import type { CanisterSplit, CanisterStatus, MapRing, Topology } from "../../src/ring/topology.js";
+import { pageOf } from "../base/scan-entries.js";
 
 interface StoredEntry {
   readonly key: Uint8Array;
@@ -83,7 +85,7 @@ export class MemoryConnection implements Connection {
     const cursor = Buffer.alloc(4);
     cursor.writeUInt32BE(end);
     const entries = all.slice(start, end).map((entry) => (request.keysOnly ? { ...entry, value: new Uint8Array(0) } : entry));
-    return { entries, cursor: end < all.length ? cursor : undefined };
+    return pageOf(entries, end < all.length ? cursor : undefined);
   }
 
   async getRing(map: string): Promise<MapRing> {

@@ -1,6 +1,6 @@
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import type { ScanPage } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import { seededRandom } from "../../src/base/random.js";
 import { BigMap } from "../../src/client/bigmap.js";
 import type { MapRing } from "../../src/ring/topology.js";

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { BigMap } from "../../src/client/bigmap.js";
 import { utf8 } from "../../src/client/codec.js";
 import type { GrpcServer } from "../../src/rpc/grpc-server.js";
-import type { ScanPage } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import type { OperationBatch, ResultSink } from "../../src/base/operation-batch.js";
 import { MemoryConnection } from "../map-api/memory-connection.js";
 import { outcomesOf } from "./fixture.js";

@@ -1,7 +1,8 @@
 import { startsWithBytes } from "../../src/base/bytes.js";
 import { BigMapError } from "../../src/base/errors.js";
 import { isMapName, limits } from "../../src/base/limits.js";
-import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
+import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPageRequest } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import {
   conditionOf,
   isUpdate,
@@ -20,6 +21,7 @@ import { evenRanges } from "../../src/ring/hash-range.js";
 import { Ring } from "../../src/ring/ring.js";
 import { compareTokens, tokenOf, type Token } from "../../src/ring/token.js";
 import type { CanisterSplit, MapRing, Topology } from "../../src/ring/topology.js";
+import { pageOf } from "../base/scan-entries.js";
 
 interface StoredEntry {
   readonly key: Buffer;
@@ -117,7 +119,7 @@ export class MemoryConnection implements Connection {
     }
     const next = from + chosen.length;
     const entries = chosen.map(({ key, value, version }) => ({ key, value: request.keysOnly ? new Uint8Array(0) : value, version }));
-    return Promise.resolve({ entries, cursor: next < sorted.length ? Buffer.from(`place ${next}`) : undefined });
+    return Promise.resolve(pageOf(entries, next < sorted.length ? Buffer.from(`place ${next}`) : undefined));
   }
 
   async getRing(map: string): Promise<MapRing> {

@@ -21,6 +21,10 @@ export class FakeEngine implements StorageEngine {
     assert.fail("Not needed here");
   }
 
+  readRows(): void {
+    assert.fail("Not needed here");
+  }
+
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     return Promise.resolve(keys.map((key) => this.rows.get(Buffer.from(key).toString("hex"))));
   }

@@ -12,6 +12,7 @@ import { ringCodec } from "../../src/proto/ring-codec.js";
 import { evenRanges } from "../../src/ring/hash-range.js";
 import { Ring } from "../../src/ring/ring.js";
 import type { CanisterStatus, MapRing } from "../../src/ring/topology.js";
+import { pageOf } from "../base/scan-entries.js";
 import { bigMapError, bytes, version } from "./arbitraries.js";
 
 const uint32 = fc.nat(2 ** 32 - 1);
@@ -99,9 +100,10 @@ const messages: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc.Arbi
       singlePage: fc.boolean(),
       noForward: fc.boolean(),
     }),
-    fc.record({ entries: fc.array(entry, { maxLength: 5 }), cursor }),
+    fc.record({ entries: fc.array(entry, { maxLength: 5 }), cursor }).map((page) => pageOf(page.entries, page.cursor)),
   ],
   Stats: [byMap, fc.record({ entries: version, bytes: version, canisters: uint32, ringVersion: version, settings })],
+  Pages: [bytes(50).map((raw) => Buffer.from(raw)), bytes(50).map((raw) => Buffer.from(raw))],
   Pipe: [bytes(50).map((raw) => Buffer.from(raw)), bytes(50).map((raw) => Buffer.from(raw))],
   GetRing: [byMap, mapRing],
   WatchRing: [byMap, mapRing],

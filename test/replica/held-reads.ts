@@ -52,6 +52,10 @@ export class HeldReads implements StorageEngine {
     return this.engine.getMany(keys);
   }
 
+  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void {
+    this.engine.readRows(range, maxRows, receiver);
+  }
+
   openReader(range: KeyRange, part?: RowPart): SnapshotReader {
     if (Buffer.compare(range.end, allEntriesRange.end) === 0) this.onSurvey();
     return this.engine.openReader(range, part);

@@ -13,6 +13,7 @@ import { MemoryDisk } from "../../src/storage/memory-disk.js";
 import { MemoryEngine } from "../../src/storage/memory-engine.js";
 import type { StorageEngine } from "../../src/storage/storage-engine.js";
 import { settle } from "../../src/testing/manual-clock.js";
+import { entriesOf } from "../base/scan-entries.js";
 import { recount } from "../check/recount.js";
 
 /** One operation of a batch, by its key. */
@@ -134,7 +135,7 @@ export class NodeUnderTest {
     let cursor: Uint8Array | undefined;
     do {
       const page = await this.node.connection.scanPage({ map, prefix: new Uint8Array(0), maxEntries, cursor, keysOnly: false });
-      yield* page.entries;
+      yield* entriesOf(page);
       cursor = page.cursor;
     } while (cursor !== undefined);
   }

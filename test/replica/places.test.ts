@@ -4,7 +4,7 @@ import { BigMapError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { Places } from "../../src/replica/places.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
-import type { KeyRange, SnapshotReader, StorageEngine } from "../../src/storage/storage-engine.js";
+import type { KeyRange, ReadReceiver, StorageEngine } from "../../src/storage/storage-engine.js";
 import { outcomesOf } from "../client/fixture.js";
 import { NodeUnderTest, keepLoopAlive, put, settleAll } from "./node-under-test.js";
 
@@ -88,21 +88,21 @@ describe("scans by the hundred at one replica", () => {
   keepLoopAlive();
 
   test("read few pages at a time, and all come to their end", async () => {
-    const readers = new CountedReaders();
-    const subject = await NodeUnderTest.open({ wrap: (engine) => readers.around(engine) });
+    const reads = new CountedReads();
+    const subject = await NodeUnderTest.open({ wrap: (engine) => reads.around(engine) });
     await subject.ask(Array.from({ length: 50 }, (_, i) => put(`key-${i}`, "v")));
-    readers.most = 0;
+    reads.most = 0;
     const scans = Array.from({ length: 300 }, () => subject.contents());
     assert.ok((await Promise.all(scans)).every((contents) => contents.size === 50));
-    assert.ok(readers.most <= limits.scanPagesReadMost, `${readers.most} pages were read at once`);
+    assert.ok(reads.most <= limits.scanPagesReadMost, `${reads.most} pages were read at once`);
     await subject.node.close();
   });
 
   test("are refused where too many wait, and one that waits may be given up", async () => {
-    const readers = new CountedReaders();
-    const subject = await NodeUnderTest.open({ wrap: (engine) => readers.around(engine) });
+    const reads = new CountedReads();
+    const subject = await NodeUnderTest.open({ wrap: (engine) => reads.around(engine) });
     await subject.ask([put("key", "v")]);
-    const go = readers.hold();
+    const go = reads.hold();
     const request = { map: "m", prefix: new Uint8Array(0), maxEntries: 1, cursor: undefined, keysOnly: true };
     const most = limits.scanPagesReadMost + limits.scanPagesWaitingMost;
     const abort = new AbortController();
@@ -114,7 +114,7 @@ describe("scans by the hundred at one replica", () => {
     given.push(subject.node.connection.scanPage(request));
     await settleAll();
     go();
-    assert.ok((await Promise.all(given)).every(({ entries }) => entries.length === 1));
+    assert.ok((await Promise.all(given)).every(({ count }) => count === 1));
     await subject.node.close();
   });
 });
@@ -126,10 +126,10 @@ function placesUnderTest(): { places: Places; clock: ManualClock } {
   return { places: new Places({ clock, what: "tests", placesMost: 2, waitingMost: 3, heldMostMs, overMost: 1 }), clock };
 }
 
-/** Counts the readers that are open at once, and can hold their reads. */
-class CountedReaders {
+/** Counts the reads of rows that are under way at once, and can hold them. */
+class CountedReads {
   most = 0;
-  #open = 0;
+  #underWay = 0;
   #held: Promise<void> = Promise.resolve();
 
   hold(): () => void {
@@ -141,21 +141,26 @@ class CountedReaders {
   around(engine: StorageEngine): StorageEngine {
     return new Proxy(engine, {
       get: (target, name) => {
-        if (name === "openReader") return (range: KeyRange) => this.#counted(target.openReader(range));
+        if (name === "readRows") {
+          return (range: KeyRange, maxRows: number, receiver: ReadReceiver) =>
+            void this.#held.then(() => target.readRows(range, maxRows, this.#counted(receiver)));
+        }
         const member: unknown = Reflect.get(target, name, target);
         return typeof member === "function" ? (member.bind(target) as unknown) : member;
       },
     });
   }
 
-  #counted(reader: SnapshotReader): SnapshotReader {
-    this.most = Math.max(this.most, ++this.#open);
-    const held = this.#held;
+  #counted(receiver: ReadReceiver): ReadReceiver {
+    this.most = Math.max(this.most, ++this.#underWay);
     return {
-      next: (options) => held.then(() => reader.next(options)),
-      close: () => {
-        this.#open--;
-        reader.close();
+      resolve: (rows) => {
+        this.#underWay--;
+        receiver.resolve(rows);
+      },
+      reject: (error) => {
+        this.#underWay--;
+        receiver.reject(error);
       },
     };
   }

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { BigMapError } from "../../src/base/errors.js";
 import { tokenOf } from "../../src/ring/token.js";
+import { entriesOf } from "../base/scan-entries.js";
 import { NodeUnderTest, keepLoopAlive, put, remove } from "./node-under-test.js";
 
 const lasting = Array.from({ length: 60 }, (_, i) => `lasting-${i}`);
@@ -27,13 +28,14 @@ describe("a scan", () => {
           const { maxEntries, then, pick } = pages[i % pages.length] as (typeof pages)[number];
           const reading = subject.node.connection.scanPage({ map: "m", prefix: Buffer.from("lasting"), maxEntries, cursor, keysOnly });
           const change = disturb(subject, then, pick);
-          const { entries, cursor: next } = await reading;
+          const read = await reading;
+          const entries = entriesOf(read);
           await change;
           assert.ok(entries.length <= maxEntries);
           seen.push(...entries.map(({ key }) => Buffer.from(key).toString()));
           for (const { key, value } of entries)
             assert.equal(Buffer.from(value).toString(), keysOnly ? "" : `value of ${Buffer.from(key).toString()}`);
-          cursor = next;
+          cursor = read.cursor;
         }
         assert.deepEqual(seen, [...lasting].sort(inRingOrder));
         await subject.expectSound();
@@ -51,7 +53,7 @@ describe("a scan", () => {
     let cursor: Uint8Array | undefined;
     do {
       const page = await subject.node.connection.scanPage({ ...request, cursor });
-      seen.push(...page.entries.map(({ key }) => Buffer.from(key).toString()));
+      seen.push(...entriesOf(page).map(({ key }) => Buffer.from(key).toString()));
       cursor = page.cursor;
       if (seen.length % 3 === 0) await subject.crash();
     } while (cursor !== undefined);

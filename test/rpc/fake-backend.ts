@@ -1,13 +1,7 @@
 import { BigMapError } from "../../src/base/errors.js";
-import type {
-  MapBackend,
-  MapDescription,
-  MapPage,
-  MapSettings,
-  MapStatistics,
-  ScanPage,
-  ScanPageRequest,
-} from "../../src/base/map-backend.js";
+import type { MapBackend, MapDescription, MapPage, MapSettings, MapStatistics, ScanPageRequest } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
+import { pageOf } from "../base/scan-entries.js";
 import { FakeTarget } from "./fake-target.js";
 
 export const fakeSettings: MapSettings = { canisterCapBytes: 65_536, initialCanisters: 2, tokenFunction: "murmur3" };
@@ -47,7 +41,7 @@ export class FakeBackend extends FakeTarget implements MapBackend {
     const page = request.cursor?.[0] ?? 0;
     const names = [2 * page, 2 * page + 1].slice(0, request.maxEntries);
     const entries = names.map((name) => ({ key: Buffer.from(`k${name}`), value: Buffer.from(`v${name}`), version: name + 1 }));
-    return { entries, cursor: page < 2 ? Uint8Array.of(page + 1) : undefined };
+    return pageOf(entries, page < 2 ? Uint8Array.of(page + 1) : undefined);
   }
 
   /** Scans wait until the function is called that this returns. */

@@ -5,7 +5,8 @@ import { systemClock } from "../../src/base/clock.js";
 import { BigMapError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
-import type { ScanPage, ScanPageRequest } from "../../src/base/map-backend.js";
+import type { ScanPageRequest } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import { BigMap } from "../../src/index.js";
 import type { ScanRequest } from "../../src/proto/entry-codec.js";
 import { mapMethods } from "../../src/proto/methods.js";
@@ -58,7 +59,7 @@ test("replicas that have all their places taken by pages of each other do not wa
     await Promise.all(servers.map((server) => server.stop(1_000)));
   });
   const scans = channels.flatMap((channel) => Array.from({ length: 3 * limits.scanPagesServedMost }, () => pageOf(channel, request)));
-  assert.deepEqual(new Set((await Promise.all(scans)).map(({ entries }) => entries.length)), new Set([2]));
+  assert.deepEqual(new Set((await Promise.all(scans)).map(({ count }) => count)), new Set([2]));
 });
 
 test("a replica that has not the page is asked once: who asked knows better whom to ask next", async (t) => {
@@ -108,9 +109,8 @@ function serve(backend: FakeBackend): Promise<GrpcServer> {
 }
 
 async function pageOf(channel: GrpcChannel, asked: ScanRequest): Promise<ScanPage> {
-  let page: ScanPage = { entries: [], cursor: undefined };
-  for await (const answer of channel.serverStream(mapMethods.scan, asked)) page = answer;
-  return page;
+  for await (const page of channel.serverStream(mapMethods.scan, asked)) return page;
+  throw new Error("There was no page");
 }
 
 /** Whoever comes waits until so many have come; later ones do not wait. */

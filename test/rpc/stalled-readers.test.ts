@@ -4,8 +4,9 @@ import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } f
 import { after, before, describe, test } from "node:test";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
-import type { ScanPage } from "../../src/base/map-backend.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import { emptyBytes } from "../../src/base/bytes.js";
+import { pagesRequestCodec } from "../../src/proto/pages-codec.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { mapMethods } from "../../src/proto/methods.js";
 import { mapService } from "../../src/replica/map-service.js";
@@ -13,6 +14,7 @@ import { UnaryReads } from "../../src/replica/unary-reads.js";
 import { GrpcServer } from "../../src/rpc/grpc-server.js";
 import { SessionCounter } from "../../src/rpc/session-counter.js";
 import { ManualClock } from "../client/manual-clock.js";
+import { pageOf } from "../base/scan-entries.js";
 import { FakeBackend } from "./fake-backend.js";
 import { gets, puts } from "./pipe-fixture.js";
 
@@ -25,7 +27,7 @@ const windowBytes = 65_535;
 /** Pages of 1 MiB without end. */
 class EndlessBackend extends FakeBackend {
   override async scanPage(): Promise<ScanPage> {
-    return { entries: [{ key: Buffer.from("k"), value: Buffer.alloc(limits.scanPageMaxBytes), version: 1 }], cursor: Uint8Array.of(1) };
+    return pageOf([{ key: Buffer.from("k"), value: Buffer.alloc(limits.scanPageMaxBytes), version: 1 }], Uint8Array.of(1));
   }
 }
 
@@ -74,6 +76,14 @@ describe("a call of which nothing is read", () => {
     const request = { map: "m", prefix: emptyBytes, limit: 0, cursor: undefined, keysOnly: false, singlePage: false, noForward: false };
     const stream = call(mapMethods.scan.path, mapMethods.scan.request.encode(request));
     stream.end();
+    await once(stream, "response");
+    assert.equal(await endOf(stream), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  });
+
+  test("so is a stream of pages", async () => {
+    const scan = { map: "m", prefix: emptyBytes, limit: 0, cursor: undefined, keysOnly: false, singlePage: true, noForward: false };
+    const asked = Array.from({ length: roadBytes / limits.scanPageMaxBytes }, (_, i) => ({ pageId: i + 1, scan }));
+    const stream = call(mapMethods.pages.path, pagesRequestCodec.encode(asked));
     await once(stream, "response");
     assert.equal(await endOf(stream), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });

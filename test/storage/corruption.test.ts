@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { seededRandom } from "../../src/base/random.js";
 import { BigMapError } from "../../src/base/errors.js";
+import { keyAfter } from "../../src/storage/key-layout.js";
+import { packedRows, type PackedValues } from "../../src/storage/packed-values.js";
 import { openRocksEngine } from "../../src/storage/rocksdb-engine.js";
 import type { StorageEngine } from "../../src/storage/storage-engine.js";
 import { WriteBatch } from "../../src/storage/write-batch.js";
@@ -63,7 +65,7 @@ async function countCorruptReads(path: string): Promise<number> {
     return 1;
   }
   try {
-    const reads = [readMany(engine), readEach(engine), readRange(engine)];
+    const reads = [readMany(engine), readEach(engine), readRange(engine), readSteps(engine)];
     const outcomes = await Promise.all(reads.map((read) => read.then(() => 0, onlyCorrupt)));
     return Math.max(...outcomes);
   } finally {
@@ -85,6 +87,21 @@ async function readEach(engine: StorageEngine): Promise<void> {
   for (const [i, key] of keys.entries()) {
     const [value] = await engine.getMany([key]);
     assert.ok(value !== undefined && (values[i] as Buffer).equals(value));
+  }
+}
+
+async function readSteps(engine: StorageEngine): Promise<void> {
+  let range = wholeRange;
+  for (let read = 0, isLast = false; !isLast; range = { start: keyAfter(keys[read - 1] as Buffer), end: range.end }) {
+    const found = await new Promise<PackedValues>((resolve, reject) => {
+      engine.readRows(range, 100, { resolve: (rows) => resolve(packedRows(rows.copy(), rows.isLast)), reject });
+    });
+    for (; found.next(); read++) {
+      assert.ok(found.bytes.subarray(found.start, found.end).equals(keys[read] as Buffer));
+      assert.ok(found.next() && found.bytes.subarray(found.start, found.end).equals(values[read] as Buffer));
+    }
+    isLast = found.isLast;
+    assert.equal(isLast, read === rowCount);
   }
 }
 

@@ -1,4 +1,4 @@
-/** What every StorageEngine does when it reads many keys at once; a part of conformance.ts. */
+/** What every StorageEngine does when it reads many keys, or rows, at once; a part of conformance.ts. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { BigMapError } from "../../src/base/errors.js";
@@ -68,6 +68,73 @@ export function readConformance(current: () => StorageEngine): void {
       await assert.rejects(read(keysOf("a")), hasCode("CLOSED"));
     });
   });
+
+  describe("readRows", () => {
+    test("hands over keys and values in turn, up to a number, and says with the last that there are no more", async () => {
+      await current().write(batchOf({ a: "1", b: "", c: "3", d: "4" }), "fsync");
+      assert.deepEqual(await readRows("a", "d", 2), [["a", "1", "b", ""], false]);
+      assert.deepEqual(await readRows("b\0", "d", 2), [["c", "3"], true]);
+      assert.deepEqual(await readRows("", "z", 100), [["a", "1", "b", "", "c", "3", "d", "4"], true]);
+    });
+
+    test("finds nothing in a range that is empty or upside down", async () => {
+      await current().write(batchOf({ a: "1", b: "2" }), "fsync");
+      for (const [start, end] of [
+        ["b", "b"],
+        ["z", "a"],
+        ["x", "y"],
+      ] as const)
+        assert.deepEqual(await readRows(start, end, 5), [[], true]);
+    });
+
+    test("comes to the end of any range in steps, whatever the size of its rows", async () => {
+      const batch = new WriteBatch();
+      const sizes = Array.from({ length: 1_500 }, (_, i) => (i % 300 === 299 ? 300_000 : (i * 37) % 700));
+      for (const [i, size] of sizes.entries()) batch.put(bytes(String(i).padStart(5, "0")), Buffer.alloc(size, i));
+      await current().write(batch, "os");
+      const found: [string, number][] = [];
+      for (let start = "", isLast = false; !isLast;) {
+        const [rows, last] = await readRows(start, "z", 1_000);
+        assert.ok(last || rows.length > 0);
+        for (let i = 0; i < rows.length; i += 2) found.push([rows[i] as string, (rows[i + 1] as string).length]);
+        start = `${rows.at(-2) ?? start}\0`;
+        isLast = last;
+      }
+      assert.deepEqual(
+        found,
+        [...sizes.entries()].map(([i, size]) => [String(i).padStart(5, "0"), size]),
+      );
+    });
+
+    test("keeps its answers apart from those of other reads", async () => {
+      await current().write(batchOf({ a: "1", b: "2" }), "fsync");
+      // More keys than fit into the requests' memory: what is asked next waits for room, in order.
+      const absent = Array.from({ length: 200 }, (_, n) => `absent ${n} ${"x".repeat(1_000)}`);
+      const reads = Array.from({ length: 40 }, () => [read(keysOf(...absent, "b")), readRows("a", "b", 5)] as const);
+      for (const [values, rows] of reads) {
+        assert.equal((await values).at(-1), "2");
+        assert.deepEqual(await rows, [["a", "1"], true]);
+      }
+    });
+
+    test("answers what is under way when the engine closes, and refuses what comes later", async () => {
+      await current().write(batchOf({ a: "1" }), "fsync");
+      const reads = Array.from({ length: 20 }, () => readRows("a", "z", 5));
+      await current().close();
+      for (const rows of await Promise.all(reads)) assert.deepEqual(rows, [["a", "1"], true]);
+      await assert.rejects(readRows("a", "z", 5), hasCode("CLOSED"));
+    });
+  });
+
+  /** Keys and values in turn, and whether they are the last. */
+  function readRows(start: string, end: string, maxRows: number): Promise<[string[], boolean]> {
+    return new Promise((resolve, reject: (error: BigMapError) => void) => {
+      current().readRows({ start: bytes(start), end: bytes(end) }, maxRows, {
+        resolve: (rows) => resolve([rows.copy().map((part) => (part as Buffer).toString("latin1")), rows.isLast]),
+        reject,
+      });
+    });
+  }
 
   /** The values as text; of one that is cut: what is here, and " of " its length. */
   function read(keys: PackedKeys, valueMaxBytes = wholeValues): Promise<(string | undefined)[]> {

@@ -50,7 +50,7 @@ export class UnaryRoad implements BenchRoad {
   async scan(limit: number): Promise<number> {
     const request = { map: this.#map, prefix: emptyBytes, limit, cursor: undefined, keysOnly: false, singlePage: false, noForward: false };
     let entries = 0;
-    for await (const page of this.#channel.serverStream(mapMethods.scan, request)) entries += page.entries.length;
+    for await (const page of this.#channel.serverStream(mapMethods.scan, request)) entries += page.count;
     return entries;
   }
 

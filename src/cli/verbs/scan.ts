@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { ScannedEntry } from "../../base/map-backend.js";
+import type { ScanEntry } from "../../client/scan.js";
 import { bytes } from "../../client/codec.js";
 import { decodeBytes, encodeBytes, jsonField, type ByteEncoding } from "../byte-text.js";
 import { addEncodingOptions, encodingOf, type EncodingOptions } from "../encoding-options.js";
@@ -59,11 +59,11 @@ async function printCursor(context: VerbContext, cursor: Uint8Array | undefined,
   else context.terminal.stderr.write(`There is more: --cursor ${text}\n`);
 }
 
-function jsonLine(entry: ScannedEntry, encoding: ByteEncoding, keysOnly: boolean): string {
+function jsonLine(entry: ScanEntry<Uint8Array, Uint8Array>, encoding: ByteEncoding, keysOnly: boolean): string {
   const value = keysOnly ? {} : jsonField("value", entry.value, encoding);
   return `${JSON.stringify({ ...jsonField("key", entry.key, encoding), ...value, version: entry.version })}\n`;
 }
 
-function textLine(entry: ScannedEntry, encoding: ByteEncoding, keysOnly: boolean): string {
+function textLine(entry: ScanEntry<Uint8Array, Uint8Array>, encoding: ByteEncoding, keysOnly: boolean): string {
   return encodeBytes(entry.key, encoding) + (keysOnly ? "" : `\t${encodeBytes(entry.value, encoding)}`) + "\n";
 }

@@ -1,0 +1,205 @@
+import { Metadata } from "@grpc/grpc-js";
+import { giveBytes } from "../base/byte-pool.js";
+import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+import type { ScanPage } from "../base/scan-page.js";
+import type { ScanRequest } from "../proto/entry-codec.js";
+import { encodePagesResponse, pagesRequestCodec, type PageAnswer } from "../proto/pages-codec.js";
+import { toGrpcStatus } from "../rpc/grpc-status.js";
+import { resetStream } from "../rpc/call-stream.js";
+import type { PipeCall } from "../rpc/service.js";
+import type { Flow, StallWatch } from "../rpc/stall-watch.js";
+import type { Places } from "./places.js";
+
+export interface PageStreamPorts {
+  /** Of all streams of pages of the server. */
+  readonly stalls: StallWatch;
+  /** Where a page of this request waits for its turn. */
+  readonly placesOf: (scan: ScanRequest) => Places;
+  /** Reads it, once it has a place. */
+  readonly read: (scan: ScanRequest, signal: AbortSignal) => Promise<ScanPage>;
+  /** Called once, when the stream has ended in whatever way. */
+  readonly onEnd: () => void;
+}
+
+/** A page that was read and is not sent, and what its place waits for. */
+interface ReadPage extends PageAnswer {
+  readonly taken: () => void;
+}
+
+/** Answers are not gathered past this many bytes. */
+const gatheredTargetBytes = 256 * 1024;
+
+/** So many messages may be with the gRPC library before the next request is read. */
+const unsentMessagesMost = 64;
+
+const nothing = (): void => undefined;
+
+/**
+ * The server's end of a client's stream of pages. Each page has a place from before it is read until the gRPC library has taken it, or
+ * its reader has proved slow. What is read in one turn of the loop goes out as one message. HOT.
+ */
+export class PageStream implements Flow {
+  readonly #call: PipeCall;
+  readonly #ports: PageStreamPorts;
+  readonly #onTurnEnd = (): void => this.#sendGathered();
+  /** Pages that were asked and are not read, by their ids. */
+  readonly #asked = new Map<number, AbortController>();
+  /** Of pages that the gRPC library has not taken. */
+  readonly #untaken = new Set<() => void>();
+  #lastPageId = 0;
+  #gathered: ReadPage[] = [];
+  #gatheredBytes = 0;
+  #unsentMessages = 0;
+  /** A message was taken since the last look. */
+  #tookSome = false;
+  /** The client asks for no more. */
+  #isLast = false;
+  #ended = false;
+
+  constructor(call: PipeCall, ports: PageStreamPorts) {
+    this.#call = call;
+    this.#ports = ports;
+    call.on("data", (frame: Buffer) => this.#onFrame(frame));
+    call.on("end", () => {
+      this.#isLast = true;
+      this.#endIfAnswered();
+    });
+    const gone = new BigMapError("CANCELLED", "The caller gave up");
+    call.on("error", () => this.#end(gone));
+    // Comes in any case, once all was sent or nothing more can be.
+    call.on("cancelled", () => this.#end(gone));
+    call.sendMetadata(new Metadata());
+  }
+
+  /** Ends the call with this error, and every page of it. */
+  fail(error: BigMapError): void {
+    if (this.#ended) return;
+    this.#end(error);
+    this.#call.emit("error", toGrpcStatus(error));
+  }
+
+  tookSome(): boolean {
+    const tookSome = this.#tookSome;
+    this.#tookSome = false;
+    return tookSome;
+  }
+
+  /** The reader stands in the way of others. */
+  cutOff(): void {
+    this.#end(new BigMapError("OVERLOADED", "The reader of the scan is slow, and others wait"));
+    resetStream(this.#call);
+  }
+
+  #onFrame(frame: Buffer): void {
+    if (this.#ended) return;
+    try {
+      const requests = pagesRequestCodec.decode(frame);
+      if (requests.length > limits.scanPagesWaitingMost) {
+        throw new BigMapError("BATCH_TOO_LARGE", `A message asks for at most ${limits.scanPagesWaitingMost} pages`);
+      }
+      for (const { pageId, scan } of requests) {
+        if (scan === undefined) this.#asked.get(pageId)?.abort(new BigMapError("CANCELLED", "The caller gave up"));
+        else this.#begin(pageId, scan);
+      }
+    } catch (error) {
+      this.fail(BigMapError.from(error));
+    }
+  }
+
+  #begin(pageId: number, scan: ScanRequest): void {
+    if (pageId <= this.#lastPageId) throw new BigMapError("FRAME_INVALID", `Page ${pageId} follows page ${this.#lastPageId}`);
+    this.#lastPageId = pageId;
+    const controller = new AbortController();
+    this.#asked.set(pageId, controller);
+    void this.#serve(pageId, scan, controller.signal);
+  }
+
+  async #serve(pageId: number, scan: ScanRequest, signal: AbortSignal): Promise<void> {
+    try {
+      this.#gather(await this.#read(pageId, scan, signal));
+    } catch (error) {
+      if (!this.#ended) this.#gather({ pageId, page: BigMapError.from(error), taken: nothing });
+    } finally {
+      this.#asked.delete(pageId);
+      this.#endIfAnswered();
+    }
+  }
+
+  async #read(pageId: number, scan: ScanRequest, signal: AbortSignal): Promise<ReadPage> {
+    const places = this.#ports.placesOf(scan);
+    await places.take(signal);
+    try {
+      const page = await this.#ports.read(scan, signal);
+      signal.throwIfAborted();
+      return { pageId, page, taken: this.#takenLater(places) };
+    } catch (error) {
+      places.give();
+      throw error;
+    }
+  }
+
+  /** Gives the place back when the page was taken, the stream has ended, or its reader has proved slow. */
+  #takenLater(places: Places): () => void {
+    const give = places.giveLater(() => this.cutOff());
+    const taken = (): void => {
+      if (this.#untaken.delete(taken)) give();
+    };
+    this.#untaken.add(taken);
+    return taken;
+  }
+
+  #gather(page: ReadPage): void {
+    this.#gathered.push(page);
+    if (page.page instanceof BigMapError) this.#gatheredBytes += 512;
+    else this.#gatheredBytes += page.page.keys.length + page.page.values.length;
+    if (this.#gatheredBytes >= gatheredTargetBytes) this.#sendGathered();
+    else if (this.#gathered.length === 1) setImmediate(this.#onTurnEnd);
+  }
+
+  #sendGathered(): void {
+    const pages = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    // Nobody is there, or it was sent before the turn was over.
+    if (pages.length === 0 || this.#ended) return;
+    const frame = encodePagesResponse(pages);
+    for (const { page } of pages) giveBack(page);
+    if (this.#unsentMessages++ === 0) this.#ports.stalls.add(this);
+    if (this.#unsentMessages === unsentMessagesMost) this.#call.pause();
+    this.#call.write(frame, () => this.#onTaken(frame, pages));
+    this.#endIfAnswered();
+  }
+
+  #onTaken(frame: Buffer, pages: readonly ReadPage[]): void {
+    if (this.#ended) return;
+    // grpc-js has put it into a buffer of its own.
+    giveBytes(frame);
+    this.#tookSome = true;
+    if (this.#unsentMessages === unsentMessagesMost) this.#call.resume();
+    if (--this.#unsentMessages === 0) this.#ports.stalls.remove(this);
+    for (const { taken } of pages) taken();
+  }
+
+  #endIfAnswered(): void {
+    if (!this.#isLast || this.#ended || this.#asked.size > 0 || this.#gathered.length > 0) return;
+    this.#isLast = false;
+    this.#call.end();
+  }
+
+  #end(error: BigMapError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#ports.stalls.remove(this);
+    for (const controller of this.#asked.values()) controller.abort(error);
+    for (const taken of this.#untaken) taken();
+    this.#ports.onEnd();
+  }
+}
+
+/** The memory of a page that is encoded. */
+function giveBack(page: ScanPage | BigMapError): void {
+  if (page instanceof BigMapError) return;
+  giveBytes(page.keys);
+  giveBytes(page.values);
+}
