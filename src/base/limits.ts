@@ -70,13 +70,22 @@ export const limits = {
   /** Operations in flight on one pipe; past either its reader pauses. */
   pipeMaxOperations: 32_768,
   pipeMaxBytes: 32 * mibBytes,
+  /** The same for a client in the background: what waits in the client is known to be not begun when its time is over. */
+  backgroundPipeMaxOperations: 4_096,
+  backgroundPipeMaxBytes: 4 * mibBytes,
+  /** Operations of clients in the background that wait in a replica; past either OVERLOADED. */
+  backgroundWaitingMaxOperations: 65_536,
+  backgroundWaitingMaxBytes: 64 * mibBytes,
   /**
    * Answers of one pipe that its client has not taken, and those expected of gets under way: past it, and past this many gets, what
    * comes next waits; batches without updates take turns then.
    */
   pipeReplyTargetBytes: 16 * mibBytes,
   pipeMaxGets: 1_024,
-  /** Answers of all pipes that clients have not taken: past the first, each pipe gets no more than the second under way. */
+  /**
+   * Answers of all pipes that clients have not taken: past the first, each pipe gets no more than the second under way, and where it has not
+   * taken as much, values are answered with OVERLOADED.
+   */
   pipesReplyTargetBytes: 256 * mibBytes,
   pipeReplyCrowdedBytes: 2 * mibBytes,
   /** Answers of one pipe that its client has not taken; past it, values are answered with OVERLOADED. */

@@ -30,7 +30,8 @@ export interface ConnectOptions {
   /**
    * For imports and fills: gets, puts and deletes of this client give way to those of others. While there are others a replica takes
    * them at a rate that leaves its loop idle for two fifths of the time, but at least 2,000 a second (each KiB of a key and value counts
-   * as one more), and they wait there meanwhile, which counts against their timeout; alone they are as fast as any. False by default.
+   * as one more); alone, when the others have been silent for a second, they are about as fast as any. At most 4,096 of them, or 4 MiB, are
+   * at the replica; the others wait in this client. Waiting counts against the timeout. False by default.
    */
   readonly background?: boolean;
   readonly logger?: Logger;

@@ -1,5 +1,6 @@
 import { BigMapError } from "../base/errors.js";
 import type { Clock } from "../base/clock.js";
+import { limits } from "../base/limits.js";
 import { mapMethods } from "../proto/methods.js";
 import { GrpcChannel } from "../rpc/grpc-channel.js";
 import { PageClient } from "../rpc/page-client.js";
@@ -117,7 +118,10 @@ function openPipe(
     };
     const late = (): void => giveUp(new BigMapError("UNAVAILABLE", `${channel.address} did not open a pipe in time`));
     const cancelTimer = clock.setTimer(Math.max(1, deadlineMs - clock.monotonicMs()), late);
-    const pipe = new PipeClient(channel.openPipe(mapMethods.pipe, background), { clock, onStateChange });
+    const window = background
+      ? { windowMaxOperations: limits.backgroundPipeMaxOperations, windowMaxBytes: limits.backgroundPipeMaxBytes }
+      : {};
+    const pipe = new PipeClient(channel.openPipe(mapMethods.pipe, background), { clock, onStateChange, ...window });
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }

@@ -1,4 +1,4 @@
-import { noErrors, type ResultBatch } from "../base/operation-batch.js";
+import { noErrors, resultStatus, type ResultBatch } from "../base/operation-batch.js";
 import type { BigMapError } from "../base/errors.js";
 import type { PipeAnswer } from "../proto/pipe-response-codec.js";
 
@@ -12,6 +12,12 @@ export class AnswerQueue {
 
   get isEmpty(): boolean {
     return this.#head === this.#answers.length;
+  }
+
+  /** Whether the oldest answer is one to updates: its first result tells for all. The queue must not be empty. */
+  get nextIsOfUpdates(): boolean {
+    const { results } = this.#answers[this.#head] as PipeAnswer;
+    return (results.statuses[0] as number) >= resultStatus.written;
   }
 
   /** One without results answers nothing. */

@@ -54,7 +54,7 @@ export class PipeConnection implements Flow {
   readonly #onTurnEnd = (): void => this.#endTurn();
   readonly #untakenBytes = (): number => this.#unsentBytes + this.#gatheredBytes;
   readonly #refusal = (): BigMapError | undefined =>
-    this.#untakenBytes() < limits.pipeReplyMaxBytes
+    this.#untakenBytes() < (isCrowded(this.#ports.allUnsent) ? limits.pipeReplyCrowdedBytes : limits.pipeReplyMaxBytes)
       ? undefined
       : new BigMapError("OVERLOADED", "Too many answers of this connection have not been taken");
   readonly #call: PipeCall;

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.js";
+import type { SessionId } from "../base/ids.js";
 import type { OperationTarget } from "../base/operation-batch.js";
 import { isBackground } from "./background.js";
 import { widenReceiveWindow } from "./call-stream.js";
@@ -7,10 +8,16 @@ import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
 import { StallWatch } from "./stall-watch.js";
 
+/** Where operations wait while others go before them. */
+export interface BackgroundTarget extends OperationTarget {
+  /** The session has ended: what of it has not begun is dropped, and never answered. */
+  drop(sessionId: SessionId): void;
+}
+
 export interface PipeServerPorts {
   readonly target: OperationTarget;
-  /** For the operations of clients that give way to others; by default the same. */
-  readonly backgroundTarget?: OperationTarget;
+  /** For the operations of clients that give way to others; by default they do not. */
+  readonly backgroundTarget?: BackgroundTarget;
   readonly sessions: SessionCounter;
   readonly clock: Clock;
 }
@@ -35,14 +42,19 @@ export class PipeServer {
 
   accept(call: PipeCall): void {
     widenReceiveWindow(call);
-    const { target, backgroundTarget = target, clock, sessions } = this.#ports;
+    const { target, clock, sessions } = this.#ports;
+    const background = isBackground(call.metadata) ? this.#ports.backgroundTarget : undefined;
+    const sessionId = sessions.next();
     const connection: PipeConnection = new PipeConnection(call, {
-      target: isBackground(call.metadata) ? backgroundTarget : target,
+      target: background ?? target,
       clock,
-      sessionId: sessions.next(),
+      sessionId,
       allUnsent: this.#allUnsent,
       stalls: this.#stalls,
-      onEnd: () => this.#forget(connection),
+      onEnd: () => {
+        background?.drop(sessionId);
+        this.#forget(connection);
+      },
     });
     this.#connections.add(connection);
     if (this.#draining) connection.drain();

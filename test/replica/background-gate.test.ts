@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { limits } from "../../src/base/limits.js";
-import { CollectingSink, operationKind, type OperationBatch, type OperationTarget } from "../../src/base/operation-batch.js";
+import {
+  CollectingSink,
+  operationKind,
+  resultStatus,
+  type OperationBatch,
+  type OperationTarget,
+  type ResultBatch,
+} from "../../src/base/operation-batch.js";
 import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
+import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
 import { BackgroundGate } from "../../src/replica/background-gate.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
 
@@ -12,17 +20,32 @@ class GateUnderTest {
   readonly clock = new ManualClock();
   readonly passed: OperationBatch[] = [];
   busyShare = 0;
+  /** Batches are answered at once, else when `answer` is called. */
+  answersAtOnce = true;
+  readonly #unanswered: (() => void)[] = [];
   readonly gate: BackgroundGate;
 
   constructor() {
-    const target: OperationTarget = { submit: (batch) => void this.passed.push(batch) };
+    const target: OperationTarget = {
+      submit: (batch, _sessionId, sink) => {
+        this.passed.push(batch);
+        const answer = (): void => sink.deliver(allWritten(batch.count));
+        if (this.answersAtOnce) answer();
+        else this.#unanswered.push(answer);
+      },
+    };
     this.gate = new BackgroundGate(target, this.clock, () => this.busyShare);
   }
 
-  submit(batch: OperationBatch): CollectingSink {
+  submit(batch: OperationBatch, sessionId = 1): CollectingSink {
     const sink = new CollectingSink(batch.count);
-    this.gate.submit(batch, 1, sink);
+    this.gate.submit(batch, sessionId, sink);
     return sink;
+  }
+
+  /** The oldest batch that passed. */
+  answer(): void {
+    this.#unanswered.shift()?.();
   }
 
   /** Time goes on while others ask for something all along. */
@@ -36,6 +59,12 @@ class GateUnderTest {
   get passedOperations(): number {
     return this.passed.reduce((sum, { count }) => sum + count, 0);
   }
+}
+
+function allWritten(count: number): ResultBatch {
+  const results = new ResultBatchBuilder(count);
+  for (let i = 0; i < count; i++) results.add(i, resultStatus.written, 1);
+  return results.build(true);
 }
 
 function puts(count: number, valueBytes = 0, deadlineMs = Infinity): OperationBatch {
@@ -97,13 +126,13 @@ describe("BackgroundGate", () => {
     assert.ok(Math.abs(under.passed.length - before - 2_000 / 65) <= 3, `${under.passed.length - before} in a second`);
   });
 
-  it("goes on at once when the others have been silent for 100 ms, and what went then is not held against it", () => {
+  it("goes on at once when the others have been silent for a second, and what went then is not held against it", () => {
     const under = new GateUnderTest();
     under.busyShare = 1;
     under.gate.noteOthers();
-    for (let i = 0; i < 1_000; i++) under.submit(puts(1_000, 0));
-    under.clock.advance(90);
-    assert.ok(under.passed.length < 10);
+    for (let i = 0; i < 60; i++) under.submit(puts(1_000));
+    under.clock.advance(990);
+    assert.ok(under.passed.length < 12);
     under.clock.advance(40);
     assert.equal(under.gate.waiting, 0);
     // A hundred thousand more while alone; then others come back.
@@ -114,39 +143,69 @@ describe("BackgroundGate", () => {
     assert.equal(under.gate.waiting, 0);
   });
 
-  it("does not hold back one whose deadline is over: the target tells", () => {
+  it("has no more than 16,384 operations or KiB under way, alone too", () => {
+    const under = new GateUnderTest();
+    under.answersAtOnce = false;
+    for (let i = 0; i < 30; i++) under.submit(puts(1_000));
+    assert.equal(under.passed.length, 17);
+    under.answer();
+    assert.equal(under.passed.length, 18);
+    for (let i = 0; i < 30; i++) under.answer();
+    assert.equal(under.passed.length, 30);
+  });
+
+  it("refuses in time what would wait past its deadline, wherever it stands", async () => {
     const under = new GateUnderTest();
     under.busyShare = 1;
     under.gate.noteOthers();
     under.submit(puts(10_000));
-    under.submit(puts(10_000));
-    under.submit(puts(1, 0, 50));
-    under.advanceBesideOthers(60);
-    assert.equal(under.passed.length, 1);
+    const waits = under.submit(puts(10_000));
+    const late = under.submit(puts(2, 0, 200));
+    under.advanceBesideOthers(170);
+    assert.equal(under.gate.waiting, 10_002);
+    under.advanceBesideOthers(20);
+    const results = await late.results;
+    assert.deepEqual(
+      results.map(({ error }) => [error?.code, error?.retry]),
+      [
+        ["DEADLINE_EXCEEDED", "transient"],
+        ["DEADLINE_EXCEEDED", "transient"],
+      ],
+    );
     // The second goes when the first is paid for: 10,000 operations at 2,000 a second.
     under.advanceBesideOthers(6_000);
-    assert.equal(under.passed.length, 3);
+    assert.equal((await waits.results)[0]?.status, resultStatus.written);
+    assert.equal(under.passed.length, 2);
   });
 
-  it("refuses with OVERLOADED past as many operations as a replica takes, and takes again later", async () => {
+  it("drops what waits of a session that has ended", () => {
+    const under = new GateUnderTest();
+    under.busyShare = 1;
+    under.gate.noteOthers();
+    for (let i = 0; i < 10; i++) under.submit(puts(1_000), i % 2);
+    under.gate.drop(1);
+    assert.equal(under.gate.waiting, 5_000);
+    under.gate.open();
+    assert.equal(under.passed.length, 5);
+  });
+
+  it("refuses with OVERLOADED past 65,536 operations, and takes again later", async () => {
     const under = new GateUnderTest();
     under.gate.noteOthers();
-    const full = limits.pendingUpdatesMaxOperations / 10_000;
-    for (let i = 0; i < full; i++) under.submit(puts(10_000));
-    const [first, second] = await under.submit(puts(2)).results;
+    for (let i = 0; i < 6; i++) under.submit(puts(10_000));
+    const [first] = await under.submit(puts(6_000)).results;
     assert.equal(first?.error?.code, "OVERLOADED");
     assert.equal(first.error.retry, "transient");
-    assert.equal(second?.error?.code, "OVERLOADED");
-    under.clock.advance(200);
-    assert.equal(under.passed.length, full);
-    under.submit(puts(2));
-    assert.equal(under.passed.length, full + 1);
+    under.clock.advance(1_100);
+    assert.equal(under.passed.length, 6);
+    under.submit(puts(6_000));
+    assert.equal(under.passed.length, 7);
   });
 
-  it("refuses past as many bytes", async () => {
+  it("refuses past 64 MiB", async () => {
     const under = new GateUnderTest();
     under.gate.noteOthers();
-    const values = limits.pendingUpdatesMaxBytes / limits.valueMaxBytes;
+    const values = limits.backgroundWaitingMaxBytes / limits.valueMaxBytes;
     for (let i = 4; i < values; i += 4) under.submit(puts(4, limits.valueMaxBytes - limits.keyMaxBytes));
     assert.equal(under.gate.waiting, values - 4);
     const results = await under.submit(puts(6, limits.valueMaxBytes)).results;
@@ -189,7 +248,7 @@ describe("BackgroundGate", () => {
           under.submit(batch);
           under.clock.advance(waitMs);
         }
-        under.clock.advance(200);
+        under.clock.advance(2_000);
         assert.deepEqual(under.passed, sent);
         assert.equal(under.gate.waiting, 0);
       }),

@@ -35,6 +35,13 @@ export class FakeTarget implements OperationTarget {
     for (const arrived of this.#arrivals.splice(0)) arrived();
   }
 
+  /** Of ended sessions: for tests of pipes in the background. */
+  readonly dropped: SessionId[] = [];
+
+  drop(sessionId: SessionId): void {
+    this.dropped.push(sessionId);
+  }
+
   /** Resolves when this many batches have arrived in all. */
   async arrived(count: number): Promise<void> {
     while (this.submissions.length < count) await new Promise<void>((resolve) => this.#arrivals.push(resolve));

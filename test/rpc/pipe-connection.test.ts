@@ -16,6 +16,7 @@ class FakeCall extends EventEmitter {
   isPaused = false;
   readonly resets: (number | string)[] = [];
   readonly call = { stream: { close: (code: number) => this.resets.push(code), destroy: () => this.resets.push("destroyed") } };
+  readonly frameBytes: number[] = [];
   readonly #untaken: (() => void)[] = [];
 
   sendMetadata(): void {}
@@ -28,7 +29,8 @@ class FakeCall extends EventEmitter {
     this.isPaused = false;
   }
 
-  write(_frame: Buffer, taken: () => void): boolean {
+  write(frame: Buffer, taken: () => void): boolean {
+    this.frameBytes.push(frame.length);
     this.#untaken.push(taken);
     return this.#untaken.length < 16;
   }
@@ -94,6 +96,19 @@ describe("the server's end of a pipe whose client takes nothing", () => {
     assert.equal(allUnsent.bytes, 0);
     clock.advance(limits.streamStallMostMs);
     assert.deepEqual([call.resets, clock.pendingTimers], [[], 0]);
+  });
+
+  test("is answered without values where other pipes have taken as few, and it has not taken 2 MiB, also what it asked before", () => {
+    const allUnsent = { bytes: 0 };
+    const { call, target } = connectionUnderTest(allUnsent);
+    call.emit("data", encodePipeRequest(puts({ key: Buffer.alloc(limits.valueMaxBytes) }), 1, 0));
+    call.takeOne();
+    target.holding = true;
+    for (let id = 2; id < 10; id++) call.emit("data", encodePipeRequest(gets(["key"]), id, 0));
+    allUnsent.bytes += limits.pipesReplyTargetBytes;
+    for (const submission of target.submissions.slice(1)) target.answer(submission);
+    const withValue = call.frameBytes.slice(1).filter((bytes) => bytes > limits.valueMaxBytes);
+    assert.ok(withValue.length <= limits.pipeReplyCrowdedBytes / limits.valueMaxBytes, `${withValue.length} values`);
   });
 
   test("has few large answers under way where other pipes have many, and at least one", () => {

@@ -9,7 +9,7 @@ import { encodePipeResponse } from "../../src/proto/pipe-response-codec.js";
 import type { PipeStream } from "../../src/rpc/grpc-channel.js";
 import { PipeClient, type PipeClientOptions } from "../../src/rpc/pipe-client.js";
 import { ManualClock } from "../client/manual-clock.js";
-import { puts, RecordingSink } from "./pipe-fixture.js";
+import { gets, puts, RecordingSink } from "./pipe-fixture.js";
 
 /** A stream whose other end is the test. */
 class FakeStream extends EventEmitter {
@@ -31,10 +31,16 @@ class FakeStream extends EventEmitter {
 
 const operations = 200;
 
-function allWritten(): ResultBatch {
+const keys = Array.from({ length: operations }, (_, i) => `key-${i}`);
+
+function all(status: number): ResultBatch {
   const results = new ResultBatchBuilder(operations);
-  for (let i = 0; i < operations; i++) results.add(i, resultStatus.written, i + 1);
+  for (let i = 0; i < operations; i++) results.add(i, status, i + 1);
   return results.build(true);
+}
+
+function allWritten(): ResultBatch {
+  return all(resultStatus.written);
 }
 
 /** A pipe that stands, whose replica does not end it. */
@@ -59,8 +65,8 @@ describe("a pipe that ends with answers that are not handed out", () => {
       deliver(results);
       if (answered.parts.length === 2) pipe.submit(puts({ late: "1" }), askedMeanwhile);
     };
-    pipe.submit(puts(Object.fromEntries(Array.from({ length: operations }, (_, i) => [`key-${i}`, "1"]))), answered);
-    stream.emit("data", encodePipeResponse([{ batchId: 1, results: allWritten() }]));
+    pipe.submit(gets(keys), answered);
+    stream.emit("data", encodePipeResponse([{ batchId: 1, results: all(resultStatus.notFound) }]));
     assert.equal(answered.parts.length, 1);
     stream.emit("status");
     assert.equal(answered.loss, undefined);
@@ -72,10 +78,25 @@ describe("a pipe that ends with answers that are not handed out", () => {
     assert.equal(askedMeanwhile.loss?.mayHaveBegun, false);
   });
 
+  test("has none of updates: their answers are handed out whole", () => {
+    const stream = new FakeStream();
+    const pipe = new PipeClient(stream as unknown as PipeStream, { clock: systemClock });
+    stream.emit("metadata");
+    const answered = new RecordingSink(operations);
+    pipe.submit(puts(Object.fromEntries(keys.map((key) => [key, "1"]))), answered);
+    stream.emit("data", encodePipeResponse([{ batchId: 1, results: allWritten() }]));
+    assert.deepEqual(
+      answered.parts.map(({ count }) => count),
+      [operations],
+    );
+    stream.emit("status");
+    assert.equal(answered.loss, undefined);
+  });
+
   test("is not waited for where its replica hangs and nothing is under way", async () => {
     const { stream, clock, pipe } = hangingPipe();
     const sink = new RecordingSink(operations);
-    pipe.submit(puts(Object.fromEntries(Array.from({ length: operations }, (_, i) => [`key-${i}`, "1"]))), sink);
+    pipe.submit(puts(Object.fromEntries(keys.map((key) => [key, "1"]))), sink);
     const closed = pipe.close();
     clock.advance(5_000);
     assert.equal(sink.loss, undefined, "what is under way is waited for");
@@ -90,7 +111,7 @@ describe("a pipe that ends with answers that are not handed out", () => {
     const { stream, clock, pipe } = hangingPipe();
     const [withdrawn, awaited] = [new RecordingSink(1), new RecordingSink(operations)];
     pipe.submit(puts({ key: "1" }), withdrawn);
-    pipe.submit(puts(Object.fromEntries(Array.from({ length: operations }, (_, i) => [`key-${i}`, "1"]))), awaited);
+    pipe.submit(puts(Object.fromEntries(keys.map((key) => [key, "1"]))), awaited);
     pipe.withdraw(withdrawn, new BigMapError("DEADLINE_EXCEEDED", "Too late"));
     const closed = pipe.close();
     clock.advance(5_000);

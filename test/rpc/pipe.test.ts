@@ -216,6 +216,10 @@ describe("a pipe", () => {
     assert.deepEqual(keysOf(fixture.target), ["key-0"]);
     assert.deepEqual(keysOf(fixture.backgroundTarget), ["key-1"]);
     await Promise.all([ordinary.close(), background.close()]);
+    assert.deepEqual(
+      fixture.backgroundTarget.dropped,
+      fixture.backgroundTarget.submissions.map(({ sessionId }) => sessionId),
+    );
   });
 
   test("ends with FRAME_INVALID where batch ids do not grow by one", async (context) => {
