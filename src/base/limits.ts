@@ -83,8 +83,8 @@ export const limits = {
   pipeReplyTargetBytes: 16 * mibBytes,
   pipeMaxGets: 1_024,
   /**
-   * Answers of all pipes that clients have not taken: past the first, each pipe gets no more than the second under way, and where it has not
-   * taken as much, values are answered with OVERLOADED.
+   * Answers of all pipes that clients have not taken: past the first, each pipe gets no more than the second under way, and where it has
+   * not taken as much, values are answered with OVERLOADED.
    */
   pipesReplyTargetBytes: 256 * mibBytes,
   pipeReplyCrowdedBytes: 2 * mibBytes,
