@@ -56,6 +56,7 @@ export class PageStream implements Flow {
   /** The client asks for no more. */
   #isLast = false;
   #ended = false;
+  #isLetGo = false;
 
   constructor(call: PipeCall, ports: PageStreamPorts) {
     this.#call = call;
@@ -68,14 +69,22 @@ export class PageStream implements Flow {
     const gone = new BigMapError("CANCELLED", "The caller gave up");
     call.on("error", () => this.#end(gone));
     // Comes in any case, once all was sent or nothing more can be.
-    call.on("cancelled", () => this.#end(gone));
+    call.on("cancelled", () => {
+      this.#end(gone);
+      this.#letGo();
+    });
     call.sendMetadata(new Metadata());
   }
 
-  /** Ends the call with this error, and every page of it. */
+  /**
+   * Ends the call with this error, and every page that is not written. What is written leaves before the error, and until then has its
+   * places, and is watched.
+   */
   fail(error: BigMapError): void {
     if (this.#ended) return;
     this.#end(error);
+    // What still comes is read and thrown away, so that the client's end of the stream is noticed.
+    this.#call.resume();
     this.#call.emit("error", toGrpcStatus(error));
   }
 
@@ -89,6 +98,7 @@ export class PageStream implements Flow {
   cutOff(): void {
     this.#end(new BigMapError("OVERLOADED", "The reader of the scan is slow, and others wait"));
     resetStream(this.#call);
+    this.#letGo();
   }
 
   #onFrame(frame: Buffer): void {
@@ -150,6 +160,10 @@ export class PageStream implements Flow {
   }
 
   #gather(page: ReadPage): void {
+    if (this.#ended) {
+      page.taken();
+      return;
+    }
     this.#gathered.push(page);
     if (page.page instanceof BigMapError) this.#gatheredBytes += 512;
     else this.#gatheredBytes += page.page.keys.length + page.page.values.length;
@@ -172,11 +186,11 @@ export class PageStream implements Flow {
   }
 
   #onTaken(frame: Buffer, pages: readonly ReadPage[]): void {
-    if (this.#ended) return;
+    if (this.#isLetGo) return;
     // grpc-js has put it into a buffer of its own.
     giveBytes(frame);
     this.#tookSome = true;
-    if (this.#unsentMessages === unsentMessagesMost) this.#call.resume();
+    if (this.#unsentMessages === unsentMessagesMost && !this.#ended) this.#call.resume();
     if (--this.#unsentMessages === 0) this.#ports.stalls.remove(this);
     for (const { taken } of pages) taken();
   }
@@ -187,13 +201,22 @@ export class PageStream implements Flow {
     this.#call.end();
   }
 
+  /** Answers no further page. */
   #end(error: BigMapError): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#ports.stalls.remove(this);
     for (const controller of this.#asked.values()) controller.abort(error);
-    for (const taken of this.#untaken) taken();
+    for (const { taken } of this.#gathered) taken();
+    this.#gathered = [];
     this.#ports.onEnd();
+  }
+
+  /** Nothing of what was written is kept any more. */
+  #letGo(): void {
+    if (this.#isLetGo) return;
+    this.#isLetGo = true;
+    this.#ports.stalls.remove(this);
+    for (const taken of this.#untaken) taken();
   }
 }
 

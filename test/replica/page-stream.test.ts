@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { constants } from "node:http2";
 import { describe, test } from "node:test";
 import { emptyBytes } from "../../src/base/bytes.js";
 import { BigMapError } from "../../src/base/errors.js";
@@ -20,6 +21,8 @@ class FakeCall extends EventEmitter {
   readonly written: string[][] = [];
   ended = false;
   isPaused = false;
+  readonly resets: (number | string)[] = [];
+  readonly call = { stream: { close: (code: number) => this.resets.push(code), destroy: () => this.resets.push("destroyed") } };
   #untaken: (() => void)[] = [];
 
   sendMetadata(): void {}
@@ -30,8 +33,8 @@ class FakeCall extends EventEmitter {
     this.#untaken.push(taken);
   }
 
-  take(): void {
-    for (const taken of this.#untaken.splice(0)) taken();
+  take(messages = Infinity): void {
+    for (const taken of this.#untaken.splice(0, messages)) taken();
   }
 
   ask(...pages: readonly (readonly [pageId: number, scan?: ScanRequest])[]): void {
@@ -140,6 +143,40 @@ describe("a stream of pages", () => {
     // One watch for stalls looks once more.
     clock.advance(limits.streamStallMostMs);
     assert.equal(clock.pendingTimers, 0);
+  });
+
+  test("that failed is watched, and keeps the places of what is written, until its client takes that or has gone", async () => {
+    for (const leave of [(call: FakeCall) => call.take(), (call: FakeCall) => call.emit("cancelled")]) {
+      const { call, places, clock } = new StreamUnderTest(2, 2);
+      call.ask([1, scan], [2, scan]);
+      await turns();
+      call.emit("data", Buffer.of(0xff));
+      assert.deepEqual([call.written, places.taken, call.isPaused, call.resets], [[["1", "2"]], 2, false, []]);
+      leave(call);
+      assert.equal(places.taken, 0);
+      clock.advance(2 * limits.streamStallMostMs);
+      assert.deepEqual([clock.pendingTimers, call.resets], [0, []]);
+    }
+  });
+
+  test("that failed is cut off where its client takes nothing, and what was read and not written has no place", async () => {
+    const subject = new StreamUnderTest(3, 3);
+    const { call, places, clock } = subject;
+    call.ask([1, large]);
+    await turns();
+    let go = (): void => undefined;
+    subject.held = new Promise((resolve) => (go = resolve));
+    call.ask([2, scan], [3, scan]);
+    go();
+    // Read, and not written before the turn ends.
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+    subject.stream.fail(new BigMapError("SHUTTING_DOWN", "The test stops"));
+    assert.deepEqual([call.written, places.taken, subject.ends], [[["1"]], 1, 1]);
+    clock.advance(limits.streamStallMostMs);
+    clock.advance(limits.streamStallMostMs);
+    await turns();
+    assert.deepEqual([call.written, places.taken], [[["1"]], 0]);
+    assert.deepEqual([call.resets, clock.pendingTimers], [[constants.NGHTTP2_ENHANCE_YOUR_CALM, "destroyed"], 0]);
   });
 
   test("ends, with all its pages, where its reader is slow and others wait", async () => {
