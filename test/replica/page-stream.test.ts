@@ -69,19 +69,21 @@ const large: ScanRequest = { ...scan, map: "large" };
 
 class StreamUnderTest {
   readonly call = new FakeCall();
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly places: Places;
   readonly stream: PageStream;
   ends = 0;
   /** While set, reads wait for it. */
   held: Promise<void> = Promise.resolve();
 
-  constructor(placesMost = 2, overMost = 0) {
-    const options = { what: "tests", placesMost, waitingMost: 100, heldMostMs: 1_000, overMost };
-    this.places = new Places({ clock: this.clock, ...options });
+  constructor(placesMost = 2, overMost = 0, ofOther?: StreamUnderTest) {
+    this.clock = ofOther?.clock ?? new ManualClock();
+    const options = { clock: this.clock, what: "tests", placesMost, waitingMost: 1_000, heldMostMs: 1_000, overMost };
+    this.places = ofOther?.places ?? new Places(options);
     this.call.on("error", () => undefined);
     this.stream = new PageStream(this.call as unknown as PipeCall, {
       stalls: new StallWatch(this.clock),
+      ownPlaces: new Places({ ...options, placesMost: limits.scanPagesOfStreamMost }),
       placesOf: () => this.places,
       read: (asked) => this.#read(asked),
       onEnd: () => this.ends++,
@@ -188,6 +190,44 @@ describe("a stream of pages", () => {
     assert.deepEqual([subject.ends, subject.places.taken, subject.places.waiting], [1, 0, 0]);
   });
 
+  for (const scans of [128, 200]) {
+    test(`whose reader is slow reads ${scans} scans to their end, and another client's page in between`, async () => {
+      const slow = new StreamUnderTest(limits.scanPagesServedMost, limits.scanPagesOverMost);
+      const other = new StreamUnderTest(0, 0, slow);
+      const ids = Array.from({ length: scans }, (_, i) => i + 1);
+      slow.call.ask(...ids.map((pageId) => [pageId, large] as const));
+      for (const pageId of ids) {
+        await turns();
+        assert.ok(slow.places.taken <= limits.scanPagesOfStreamMost);
+        assert.equal(slow.places.waiting, 0);
+        other.call.ask([pageId, scan]);
+        await turns();
+        assert.equal(other.call.written.length, pageId);
+        other.call.take();
+        // Longer than a page may have its place, and less than what counts as a stall.
+        slow.clock.advance(1_500);
+        slow.call.take(1);
+      }
+      assert.deepEqual(slow.call.written.flat(), ids.map(String));
+      assert.deepEqual([slow.ends, other.ends, slow.call.resets, slow.places.taken], [0, 0, [], 0]);
+    });
+  }
+
+  test("gives up a page that waits for one of the stream's own places", async () => {
+    const { call, places } = new StreamUnderTest(limits.scanPagesServedMost);
+    const own = limits.scanPagesOfStreamMost;
+    call.ask(...Array.from({ length: own + 2 }, (_, i) => [i + 1, scan] as const));
+    await turns();
+    assert.deepEqual([places.taken, places.waiting, call.written.flat().length], [own, 0, own]);
+    call.ask([own + 1]);
+    await turns();
+    call.take();
+    await turns();
+    assert.deepEqual(call.written.slice(1).flat(), [`!${own + 1} CANCELLED`, String(own + 2)]);
+    call.take();
+    assert.equal(places.taken, 0);
+  });
+
   test("ends in order when the client asks for no more", async () => {
     const { call } = new StreamUnderTest(1);
     call.ask([1, scan], [2, scan]);
@@ -219,11 +259,15 @@ describe("a stream of pages", () => {
     assert.equal(call.isPaused, false);
   });
 
-  test("refuses ids that do not grow, too many pages at once, and what is no message", () => {
+  test("refuses ids that do not grow, too many pages at once, too large messages, and what is no message", () => {
     const most = limits.scanPagesWaitingMost;
     const cases: readonly [string, (call: FakeCall) => void][] = [
       ["FRAME_INVALID", (call) => call.ask([3, scan], [3, scan])],
       ["BATCH_TOO_LARGE", (call) => call.ask(...Array.from({ length: most + 1 }, (_, i) => [i + 1, scan] as const))],
+      // Not decoded: it is no message.
+      ["BATCH_TOO_LARGE", (call) => call.emit("data", Buffer.alloc(limits.scanRequestsMaxBytes + 1, 0xff))],
+      // Requests without content, and behind them what is no message.
+      ["BATCH_TOO_LARGE", (call) => call.emit("data", Buffer.concat([Buffer.alloc(2 * (most + 1), Buffer.of(10, 0)), Buffer.of(0xff)]))],
       ["FRAME_INVALID", (call) => call.emit("data", Buffer.of(0xff))],
     ];
     for (const [code, ask] of cases) {
