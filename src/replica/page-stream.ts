@@ -38,8 +38,9 @@ const unsentMessagesMost = 64;
 const nothing = (): void => undefined;
 
 /**
- * The server's end of a client's stream of pages. Each page has a place of the stream's from before it is read until the gRPC library
- * has taken it, and one among those of all clients until then or until its reader has proved slow. What is read in one turn of the loop goes out as one message. HOT.
+ * The server's end of a client's stream of pages. Each page has one of the stream's own places from before it is read until the gRPC
+ * library has taken it, and one among those of all clients until then or until its reader has proved slow. What is read in one turn of
+ * the loop goes out as one message. HOT.
  */
 export class PageStream implements Flow {
   readonly #call: PipeCall;
