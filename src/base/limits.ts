@@ -28,11 +28,17 @@ export const limits = {
   /** Pages that a replica reads at once; and those in service, until the gRPC library has taken them. The next wait in order. */
   scanPagesReadMost: 8,
   scanPagesServedMost: 32,
+  /** Those of one client's stream, until they are taken however long that is; more than so many of it wait before they wait among all. */
+  scanPagesOfStreamMost: 16,
   /** A page that was not taken after so long gives its place back, while fewer than so many have. */
   scanPageHeldMostMs: 1_000,
   scanPagesOverMost: 64,
   /** Pages that wait; past it OVERLOADED. */
   scanPagesWaitingMost: 1_024,
+  /** The longest cursor of a scan: a key, and where it is. */
+  scanCursorMaxBytes: 4 * kibBytes + 21,
+  /** A message that asks for pages. */
+  scanRequestsMaxBytes: 1 * mibBytes,
   /**
    * A stream, a pipe or a unary answer of which the reader takes nothing for so long, or up to twice as long, is cut off, so that it does
    * not hold what was written for ever.
@@ -104,6 +110,8 @@ assert(limits.keyMaxBytes + limits.valueMaxBytes + limits.entryOverheadBytes <= 
 assert(limits.batchMaxBytes < limits.messageMaxBytes, "a batch fits into a message");
 assert(limits.resultPartMaxBytes + limits.valueMaxBytes < limits.messageMaxBytes, "a part of an answer fits into a message");
 assert(limits.scanPageMaxBytes + limits.valueMaxBytes + limits.keyMaxBytes < limits.messageMaxBytes, "a scan page fits into a message");
+assert(limits.scanPagesOfStreamMost < limits.scanPagesServedMost, "one client leaves places for others");
+assert(limits.scanPagesOfStreamMost <= limits.scanPagesOverMost, "one client that is slow is not in the way by its own number");
 assert(limits.canisterCapMinBytes <= limits.canisterCapDefaultBytes, "the default cap is allowed");
 assert(4 * limits.messageMaxBytes <= limits.unaryReadsMaxBytes, "one connection's share holds any answer");
 assert(limits.pipeMaxBytes >= limits.batchMaxBytes, "a batch fits into a pipe");

@@ -1,4 +1,4 @@
-import { BigMapError } from "../base/errors.js";
+import { assert, BigMapError } from "../base/errors.js";
 import type { MapId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
 import { murmur3, type Token } from "../ring/token.js";
@@ -19,6 +19,7 @@ export interface ScanPosition {
 
 const cursorLayout = 1;
 const cursorHeaderBytes = 21;
+assert(cursorHeaderBytes + limits.keyMaxBytes === limits.scanCursorMaxBytes, "a cursor has any key");
 const checkSeed = 0x5ca11ed5;
 
 export function encodeCursor(mapId: MapId, prefix: Uint8Array, position: ScanPosition): Buffer {
@@ -36,8 +37,7 @@ export function encodeCursor(mapId: MapId, prefix: Uint8Array, position: ScanPos
 /** Errors: CURSOR_INVALID. */
 export function decodeCursor(bytes: Uint8Array, mapId: MapId, prefix: Uint8Array): ScanPosition {
   const cursor = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const keyBytes = cursor.length - cursorHeaderBytes;
-  if (keyBytes < 0 || keyBytes > limits.keyMaxBytes || cursor[0] !== cursorLayout)
+  if (cursor.length < cursorHeaderBytes || cursor.length > limits.scanCursorMaxBytes || cursor[0] !== cursorLayout)
     throw new BigMapError("CURSOR_INVALID", "This is not a scan cursor");
   if (cursor.readUInt32BE(1) !== murmur3(cursor, 5, cursor.length, checkSeed))
     throw new BigMapError("CURSOR_INVALID", "The scan cursor is damaged");

@@ -28,6 +28,18 @@ export const pagesRequestCodec = messageCodec(
   (wire): readonly PageRequest[] => wire.pages.map(requestFromWire),
 );
 
+/** Whether the message asks for more pages than `most`; it reads no further than that. Errors: FRAME_INVALID. */
+export function hasMoreRequests(frame: Buffer, most: number): boolean {
+  const reader = new FrameReader(frame);
+  let requests = 0;
+  while (!reader.atEnd && requests <= most) {
+    const tag = reader.tag();
+    reader.skip(tag);
+    if (tag >>> 3 === 1) requests++;
+  }
+  return requests > most;
+}
+
 function requestToWire({ pageId, scan }: PageRequest): v1.PageRequest.$Properties {
   return scan === undefined ? { pageId: toLong(pageId), cancel: true } : { pageId: toLong(pageId), scan: scanRequestToWire(scan) };
 }

@@ -9,6 +9,7 @@ import { scanPlaces, type Places } from "./places.js";
 
 /** All open streams of pages of a server, and the places in which it serves pages. */
 export class PageServer {
+  readonly #clock: Clock;
   readonly #stalls: StallWatch;
   readonly #read: PageStreamPorts["read"];
   readonly #places: Places;
@@ -19,6 +20,7 @@ export class PageServer {
 
   /** `read`: one page of a scan. */
   constructor(clock: Clock, read: PageStreamPorts["read"]) {
+    this.#clock = clock;
     this.#stalls = new StallWatch(clock);
     this.#read = read;
     this.#places = scanPlaces(clock, limits.scanPagesServedMost);
@@ -32,6 +34,7 @@ export class PageServer {
   accept(call: PipeCall): void {
     const stream: PageStream = new PageStream(call, {
       stalls: this.#stalls,
+      ownPlaces: scanPlaces(this.#clock, limits.scanPagesOfStreamMost),
       placesOf: (scan) => this.placesOf(scan),
       read: this.#read,
       onEnd: () => void this.#streams.delete(stream),

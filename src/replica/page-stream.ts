@@ -4,7 +4,7 @@ import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { ScanPage } from "../base/scan-page.js";
 import type { ScanRequest } from "../proto/entry-codec.js";
-import { encodePagesResponse, pagesRequestCodec, type PageAnswer } from "../proto/pages-codec.js";
+import { encodePagesResponse, hasMoreRequests, pagesRequestCodec, type PageAnswer } from "../proto/pages-codec.js";
 import { toGrpcStatus } from "../rpc/grpc-status.js";
 import { resetStream } from "../rpc/call-stream.js";
 import type { PipeCall } from "../rpc/service.js";
@@ -14,6 +14,8 @@ import type { Places } from "./places.js";
 export interface PageStreamPorts {
   /** Of all streams of pages of the server. */
   readonly stalls: StallWatch;
+  /** Of this stream: a page waits for one of these first, and has it for as long as its other place or until it is taken. */
+  readonly ownPlaces: Places;
   /** Where a page of this request waits for its turn. */
   readonly placesOf: (scan: ScanRequest) => Places;
   /** Reads it, once it has a place. */
@@ -36,8 +38,9 @@ const unsentMessagesMost = 64;
 const nothing = (): void => undefined;
 
 /**
- * The server's end of a client's stream of pages. Each page has a place from before it is read until the gRPC library has taken it, or
- * its reader has proved slow. What is read in one turn of the loop goes out as one message. HOT.
+ * The server's end of a client's stream of pages. Each page has one of the stream's own places from before it is read until the gRPC
+ * library has taken it, and one among those of all clients until then or until its reader has proved slow. What is read in one turn of
+ * the loop goes out as one message. HOT.
  */
 export class PageStream implements Flow {
   readonly #call: PipeCall;
@@ -56,6 +59,7 @@ export class PageStream implements Flow {
   /** The client asks for no more. */
   #isLast = false;
   #ended = false;
+  #isLetGo = false;
 
   constructor(call: PipeCall, ports: PageStreamPorts) {
     this.#call = call;
@@ -68,14 +72,22 @@ export class PageStream implements Flow {
     const gone = new BigMapError("CANCELLED", "The caller gave up");
     call.on("error", () => this.#end(gone));
     // Comes in any case, once all was sent or nothing more can be.
-    call.on("cancelled", () => this.#end(gone));
+    call.on("cancelled", () => {
+      this.#end(gone);
+      this.#letGo();
+    });
     call.sendMetadata(new Metadata());
   }
 
-  /** Ends the call with this error, and every page of it. */
+  /**
+   * Ends the call with this error, and every page that is not written. What is written leaves before the error, and until then has its
+   * places, and is watched.
+   */
   fail(error: BigMapError): void {
     if (this.#ended) return;
     this.#end(error);
+    // What still comes is read and thrown away, so that the client's end of the stream is noticed.
+    this.#call.resume();
     this.#call.emit("error", toGrpcStatus(error));
   }
 
@@ -89,15 +101,14 @@ export class PageStream implements Flow {
   cutOff(): void {
     this.#end(new BigMapError("OVERLOADED", "The reader of the scan is slow, and others wait"));
     resetStream(this.#call);
+    this.#letGo();
   }
 
   #onFrame(frame: Buffer): void {
     if (this.#ended) return;
     try {
+      assertFewRequests(frame);
       const requests = pagesRequestCodec.decode(frame);
-      if (requests.length > limits.scanPagesWaitingMost) {
-        throw new BigMapError("BATCH_TOO_LARGE", `A message asks for at most ${limits.scanPagesWaitingMost} pages`);
-      }
       for (const { pageId, scan } of requests) {
         if (scan === undefined) this.#asked.get(pageId)?.abort(new BigMapError("CANCELLED", "The caller gave up"));
         else this.#begin(pageId, scan);
@@ -126,7 +137,19 @@ export class PageStream implements Flow {
     }
   }
 
+  /** A slow reader has few pages in service, however many it asks for: the others wait here, and not among those of other clients. */
   async #read(pageId: number, scan: ScanRequest, signal: AbortSignal): Promise<ReadPage> {
+    const { ownPlaces } = this.#ports;
+    await ownPlaces.take(signal);
+    try {
+      return await this.#readAmongAll(pageId, scan, signal);
+    } catch (error) {
+      ownPlaces.give();
+      throw error;
+    }
+  }
+
+  async #readAmongAll(pageId: number, scan: ScanRequest, signal: AbortSignal): Promise<ReadPage> {
     const places = this.#ports.placesOf(scan);
     await places.take(signal);
     try {
@@ -139,17 +162,23 @@ export class PageStream implements Flow {
     }
   }
 
-  /** Gives the place back when the page was taken, the stream has ended, or its reader has proved slow. */
+  /** Gives both places back when the page was taken or is let go of; that among all also when the reader has proved slow. */
   #takenLater(places: Places): () => void {
     const give = places.giveLater(() => this.cutOff());
     const taken = (): void => {
-      if (this.#untaken.delete(taken)) give();
+      if (!this.#untaken.delete(taken)) return;
+      give();
+      this.#ports.ownPlaces.give();
     };
     this.#untaken.add(taken);
     return taken;
   }
 
   #gather(page: ReadPage): void {
+    if (this.#ended) {
+      page.taken();
+      return;
+    }
     this.#gathered.push(page);
     if (page.page instanceof BigMapError) this.#gatheredBytes += 512;
     else this.#gatheredBytes += page.page.keys.length + page.page.values.length;
@@ -172,11 +201,11 @@ export class PageStream implements Flow {
   }
 
   #onTaken(frame: Buffer, pages: readonly ReadPage[]): void {
-    if (this.#ended) return;
+    if (this.#isLetGo) return;
     // grpc-js has put it into a buffer of its own.
     giveBytes(frame);
     this.#tookSome = true;
-    if (this.#unsentMessages === unsentMessagesMost) this.#call.resume();
+    if (this.#unsentMessages === unsentMessagesMost && !this.#ended) this.#call.resume();
     if (--this.#unsentMessages === 0) this.#ports.stalls.remove(this);
     for (const { taken } of pages) taken();
   }
@@ -187,13 +216,32 @@ export class PageStream implements Flow {
     this.#call.end();
   }
 
+  /** Answers no further page. */
   #end(error: BigMapError): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#ports.stalls.remove(this);
     for (const controller of this.#asked.values()) controller.abort(error);
-    for (const taken of this.#untaken) taken();
+    for (const { taken } of this.#gathered) taken();
+    this.#gathered = [];
     this.#ports.onEnd();
+  }
+
+  /** Nothing of what was written is kept any more. */
+  #letGo(): void {
+    if (this.#isLetGo) return;
+    this.#isLetGo = true;
+    this.#ports.stalls.remove(this);
+    for (const taken of this.#untaken) taken();
+  }
+}
+
+/** Before they are decoded, which takes long where they are many. */
+function assertFewRequests(frame: Buffer): void {
+  if (frame.length > limits.scanRequestsMaxBytes) {
+    throw new BigMapError("BATCH_TOO_LARGE", `A message that asks for pages has at most ${limits.scanRequestsMaxBytes} bytes`);
+  }
+  if (hasMoreRequests(frame, limits.scanPagesWaitingMost)) {
+    throw new BigMapError("BATCH_TOO_LARGE", `A message asks for at most ${limits.scanPagesWaitingMost} pages`);
   }
 }
 

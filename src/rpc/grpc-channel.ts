@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.js";
-import { BigMapError } from "../base/errors.js";
+import { BigMapError, type ErrorCode } from "../base/errors.js";
 import type { Method } from "../proto/methods.js";
 import { backgroundMetadata } from "./background.js";
 import { toWallDeadline } from "./deadline.js";
@@ -151,16 +151,12 @@ export function failureOf(error: unknown): BigMapError {
   return isServiceError(error) ? fromGrpcStatus(error) : BigMapError.from(error);
 }
 
-/** Statuses with which gRPC refuses a call before the server's handler sees it. */
-const refusedStatuses: ReadonlySet<grpc.status> = new Set([
-  grpc.status.UNIMPLEMENTED,
-  grpc.status.RESOURCE_EXHAUSTED,
-  grpc.status.INVALID_ARGUMENT,
-]);
+/** What gRPC says without a detail of ours where it refuses a call before the server's handler sees it. */
+const refusals: ReadonlySet<ErrorCode> = new Set(["UNIMPLEMENTED", "BATCH_TOO_LARGE", "INVALID_ARGUMENT"]);
 
 function updateFailureOf(error: grpc.ServiceError): BigMapError {
   const failure = fromGrpcStatus(error);
-  if (hasErrorDetail(error.metadata) || refusedStatuses.has(error.code)) return failure;
+  if (hasErrorDetail(error.metadata) || refusals.has(failure.code)) return failure;
   return new BigMapError("OUTCOME_UNKNOWN", `The update was sent, but not answered: ${failure.message}`, { cause: failure });
 }
 

@@ -18,11 +18,14 @@ const codesOfBareStatus: ReadonlyMap<grpc.status, ErrorCode> = new Map([
   [grpc.status.CANCELLED, "CANCELLED"],
   [grpc.status.INVALID_ARGUMENT, "INVALID_ARGUMENT"],
   [grpc.status.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"],
-  // gRPC itself uses it for a message over the limit only; our own overload always has a detail.
-  [grpc.status.RESOURCE_EXHAUSTED, "BATCH_TOO_LARGE"],
+  // A stream that was reset because its reader is slow (`resetStream`): it had no room for a detail.
+  [grpc.status.RESOURCE_EXHAUSTED, "OVERLOADED"],
   [grpc.status.UNIMPLEMENTED, "UNIMPLEMENTED"],
   [grpc.status.UNAVAILABLE, "UNAVAILABLE"],
 ]);
+
+/** In all that gRPC's library says of a message over its limits, for which it uses RESOURCE_EXHAUSTED too. */
+const tooLargeWords = "larger than";
 
 /** The status of a failed call: code, message and the trailer that carries the ErrorDetail. */
 export function toGrpcStatus(error: BigMapError): GrpcStatus {
@@ -59,7 +62,8 @@ function detailOf(metadata: grpc.Metadata): BigMapError | undefined {
 }
 
 function bareError(status: { readonly code: grpc.status; readonly details: string }): BigMapError {
-  const code = codesOfBareStatus.get(status.code) ?? "INTERNAL";
+  const isTooLarge = status.code === grpc.status.RESOURCE_EXHAUSTED && status.details.includes(tooLargeWords);
+  const code = isTooLarge ? "BATCH_TOO_LARGE" : (codesOfBareStatus.get(status.code) ?? "INTERNAL");
   return new BigMapError(code, `${status.details} (gRPC status ${grpc.status[status.code] ?? status.code})`);
 }
 

@@ -14,6 +14,9 @@ interface AskedPage {
   reject(error: BigMapError): void;
 }
 
+/** Requests are not gathered past this many bytes. */
+const requestsTargetBytes = limits.scanRequestsMaxBytes / 4;
+
 /**
  * Pages of scans over one stream of a channel, which opens with the first page, and again after it broke. What is asked in one turn of
  * the loop leaves as one message. HOT.
@@ -25,6 +28,8 @@ export class PageClient {
   readonly #onTurnEnd = (): void => this.#send();
   #stream: PipeStream | undefined;
   #requests: PageRequest[] = [];
+  /** What their texts and bytes take, or more. */
+  #requestsBytes = 0;
   #lastPageId = 0;
 
   constructor(channel: GrpcChannel, clock: Clock) {
@@ -34,9 +39,11 @@ export class PageClient {
 
   /**
    * One page: keys and values are slices of what was received, where other pages may lie too. Errors: what the server says; UNAVAILABLE
-   * where the stream broke; DEADLINE_EXCEEDED; CANCELLED.
+   * where the stream broke; DEADLINE_EXCEEDED; CANCELLED; MAP_NAME_INVALID, KEY_TOO_LARGE or CURSOR_INVALID, and nothing is sent, where
+   * the name, the prefix or the cursor are longer than any can be.
    */
   async page(scan: ScanRequest, options: CallOptions): Promise<ScanPage> {
+    assertShort(scan);
     if (this.#stream === undefined) await this.#channel.connect(options);
     if (options.signal?.aborted === true) throw cancelled(options.signal);
     return new Promise((resolve, reject) => this.#ask(scan, options, resolve, reject));
@@ -83,6 +90,9 @@ export class PageClient {
   }
 
   #request(request: PageRequest): void {
+    const bytes = roughBytes(request);
+    if (this.#requestsBytes + bytes > requestsTargetBytes) this.#send();
+    this.#requestsBytes += bytes;
     this.#requests.push(request);
     if (this.#requests.length === 1) setImmediate(this.#onTurnEnd);
     else if (this.#requests.length === limits.scanPagesWaitingMost) this.#send();
@@ -93,6 +103,7 @@ export class PageClient {
     // Sent before the turn was over.
     if (requests.length === 0) return;
     this.#requests = [];
+    this.#requestsBytes = 0;
     this.#stream ??= this.#open();
     this.#stream.write(pagesRequestCodec.encode(requests));
   }
@@ -124,6 +135,20 @@ export class PageClient {
     if (stream !== this.#stream) return;
     this.#stream = undefined;
     this.#requests = [];
+    this.#requestsBytes = 0;
     for (const asked of [...this.#asked.values()]) asked.reject(error);
   }
+}
+
+/** It would break the message with which it travels, and the pages of others in it. */
+function assertShort({ map, prefix, cursor }: ScanRequest): void {
+  if (map.length > limits.mapNameMaxChars) throw new BigMapError("MAP_NAME_INVALID", "The name is longer than that of any map");
+  if (prefix.length > limits.keyMaxBytes) throw new BigMapError("KEY_TOO_LARGE", "The prefix is longer than any key");
+  if (cursor !== undefined && cursor.length > limits.scanCursorMaxBytes)
+    throw new BigMapError("CURSOR_INVALID", "This is not a scan cursor");
+}
+
+/** What the request takes in a message, or more. */
+function roughBytes({ scan }: PageRequest): number {
+  return scan === undefined ? 32 : 64 + 3 * scan.map.length + scan.prefix.length + (scan.cursor?.length ?? 0);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { constants } from "node:http2";
 import { describe, test } from "node:test";
 import { emptyBytes } from "../../src/base/bytes.js";
 import { BigMapError } from "../../src/base/errors.js";
@@ -20,6 +21,8 @@ class FakeCall extends EventEmitter {
   readonly written: string[][] = [];
   ended = false;
   isPaused = false;
+  readonly resets: (number | string)[] = [];
+  readonly call = { stream: { close: (code: number) => this.resets.push(code), destroy: () => this.resets.push("destroyed") } };
   #untaken: (() => void)[] = [];
 
   sendMetadata(): void {}
@@ -30,8 +33,8 @@ class FakeCall extends EventEmitter {
     this.#untaken.push(taken);
   }
 
-  take(): void {
-    for (const taken of this.#untaken.splice(0)) taken();
+  take(messages = Infinity): void {
+    for (const taken of this.#untaken.splice(0, messages)) taken();
   }
 
   ask(...pages: readonly (readonly [pageId: number, scan?: ScanRequest])[]): void {
@@ -66,19 +69,21 @@ const large: ScanRequest = { ...scan, map: "large" };
 
 class StreamUnderTest {
   readonly call = new FakeCall();
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly places: Places;
   readonly stream: PageStream;
   ends = 0;
   /** While set, reads wait for it. */
   held: Promise<void> = Promise.resolve();
 
-  constructor(placesMost = 2, overMost = 0) {
-    const options = { what: "tests", placesMost, waitingMost: 100, heldMostMs: 1_000, overMost };
-    this.places = new Places({ clock: this.clock, ...options });
+  constructor(placesMost = 2, overMost = 0, ofOther?: StreamUnderTest) {
+    this.clock = ofOther?.clock ?? new ManualClock();
+    const options = { clock: this.clock, what: "tests", placesMost, waitingMost: 1_000, heldMostMs: 1_000, overMost };
+    this.places = ofOther?.places ?? new Places(options);
     this.call.on("error", () => undefined);
     this.stream = new PageStream(this.call as unknown as PipeCall, {
       stalls: new StallWatch(this.clock),
+      ownPlaces: new Places({ ...options, placesMost: limits.scanPagesOfStreamMost }),
       placesOf: () => this.places,
       read: (asked) => this.#read(asked),
       onEnd: () => this.ends++,
@@ -142,6 +147,40 @@ describe("a stream of pages", () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
+  test("that failed is watched, and keeps the places of what is written, until its client takes that or has gone", async () => {
+    for (const leave of [(call: FakeCall) => call.take(), (call: FakeCall) => call.emit("cancelled")]) {
+      const { call, places, clock } = new StreamUnderTest(2, 2);
+      call.ask([1, scan], [2, scan]);
+      await turns();
+      call.emit("data", Buffer.of(0xff));
+      assert.deepEqual([call.written, places.taken, call.isPaused, call.resets], [[["1", "2"]], 2, false, []]);
+      leave(call);
+      assert.equal(places.taken, 0);
+      clock.advance(2 * limits.streamStallMostMs);
+      assert.deepEqual([clock.pendingTimers, call.resets], [0, []]);
+    }
+  });
+
+  test("that failed is cut off where its client takes nothing, and what was read and not written has no place", async () => {
+    const subject = new StreamUnderTest(3, 3);
+    const { call, places, clock } = subject;
+    call.ask([1, large]);
+    await turns();
+    let go = (): void => undefined;
+    subject.held = new Promise((resolve) => (go = resolve));
+    call.ask([2, scan], [3, scan]);
+    go();
+    // Read, and not written before the turn ends.
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+    subject.stream.fail(new BigMapError("SHUTTING_DOWN", "The test stops"));
+    assert.deepEqual([call.written, places.taken, subject.ends], [[["1"]], 1, 1]);
+    clock.advance(limits.streamStallMostMs);
+    clock.advance(limits.streamStallMostMs);
+    await turns();
+    assert.deepEqual([call.written, places.taken], [[["1"]], 0]);
+    assert.deepEqual([call.resets, clock.pendingTimers], [[constants.NGHTTP2_ENHANCE_YOUR_CALM, "destroyed"], 0]);
+  });
+
   test("ends, with all its pages, where its reader is slow and others wait", async () => {
     const subject = new StreamUnderTest(1);
     subject.call.ask([1, scan], [2, scan]);
@@ -149,6 +188,44 @@ describe("a stream of pages", () => {
     subject.clock.advance(1_000);
     await turns();
     assert.deepEqual([subject.ends, subject.places.taken, subject.places.waiting], [1, 0, 0]);
+  });
+
+  for (const scans of [128, 200]) {
+    test(`whose reader is slow reads ${scans} scans to their end, and another client's page in between`, async () => {
+      const slow = new StreamUnderTest(limits.scanPagesServedMost, limits.scanPagesOverMost);
+      const other = new StreamUnderTest(0, 0, slow);
+      const ids = Array.from({ length: scans }, (_, i) => i + 1);
+      slow.call.ask(...ids.map((pageId) => [pageId, large] as const));
+      for (const pageId of ids) {
+        await turns();
+        assert.ok(slow.places.taken <= limits.scanPagesOfStreamMost);
+        assert.equal(slow.places.waiting, 0);
+        other.call.ask([pageId, scan]);
+        await turns();
+        assert.equal(other.call.written.length, pageId);
+        other.call.take();
+        // Longer than a page may have its place, and less than what counts as a stall.
+        slow.clock.advance(1_500);
+        slow.call.take(1);
+      }
+      assert.deepEqual(slow.call.written.flat(), ids.map(String));
+      assert.deepEqual([slow.ends, other.ends, slow.call.resets, slow.places.taken], [0, 0, [], 0]);
+    });
+  }
+
+  test("gives up a page that waits for one of the stream's own places", async () => {
+    const { call, places } = new StreamUnderTest(limits.scanPagesServedMost);
+    const own = limits.scanPagesOfStreamMost;
+    call.ask(...Array.from({ length: own + 2 }, (_, i) => [i + 1, scan] as const));
+    await turns();
+    assert.deepEqual([places.taken, places.waiting, call.written.flat().length], [own, 0, own]);
+    call.ask([own + 1]);
+    await turns();
+    call.take();
+    await turns();
+    assert.deepEqual(call.written.slice(1).flat(), [`!${own + 1} CANCELLED`, String(own + 2)]);
+    call.take();
+    assert.equal(places.taken, 0);
   });
 
   test("ends in order when the client asks for no more", async () => {
@@ -182,11 +259,15 @@ describe("a stream of pages", () => {
     assert.equal(call.isPaused, false);
   });
 
-  test("refuses ids that do not grow, too many pages at once, and what is no message", () => {
+  test("refuses ids that do not grow, too many pages at once, too large messages, and what is no message", () => {
     const most = limits.scanPagesWaitingMost;
     const cases: readonly [string, (call: FakeCall) => void][] = [
       ["FRAME_INVALID", (call) => call.ask([3, scan], [3, scan])],
       ["BATCH_TOO_LARGE", (call) => call.ask(...Array.from({ length: most + 1 }, (_, i) => [i + 1, scan] as const))],
+      // Not decoded: it is no message.
+      ["BATCH_TOO_LARGE", (call) => call.emit("data", Buffer.alloc(limits.scanRequestsMaxBytes + 1, 0xff))],
+      // Requests without content, and behind them what is no message.
+      ["BATCH_TOO_LARGE", (call) => call.emit("data", Buffer.concat([Buffer.alloc(2 * (most + 1), Buffer.of(10, 0)), Buffer.of(0xff)]))],
       ["FRAME_INVALID", (call) => call.emit("data", Buffer.of(0xff))],
     ];
     for (const [code, ask] of cases) {

@@ -35,6 +35,7 @@ export class FakeBackend extends FakeTarget implements MapBackend {
 
   /** Three pages of two entries; the cursor is the page's number. */
   async scanPage(request: ScanPageRequest): Promise<ScanPage> {
+    if (request.map === "none") throw new BigMapError("MAP_NOT_FOUND", "There is no such map");
     this.scanRequests.push(request);
     this.#onScan?.();
     await this.#scansHeld;

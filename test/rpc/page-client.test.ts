@@ -65,17 +65,36 @@ describe("a client of pages", () => {
   });
 
   test("tells the errors of one page, and others go on", async () => {
-    const prefix = Buffer.alloc(limits.keyMaxBytes + 1);
-    const [refused, answered] = await Promise.allSettled([pages.page({ ...scan, prefix }, {}), pages.page(scan, {})]);
-    assert.equal(refused.status === "rejected" && (refused.reason as { code: string }).code, "KEY_TOO_LARGE");
+    const [refused, answered] = await Promise.allSettled([pages.page({ ...scan, map: "none" }, {}), pages.page(scan, {})]);
+    assert.equal(refused.status === "rejected" && (refused.reason as { code: string }).code, "MAP_NOT_FOUND");
     assert.equal(answered.status === "fulfilled" && answered.value.count, 2);
+  });
+
+  test("does not send what is longer than any can be: it would break the pages of others", async () => {
+    const arrived = backend.scanRequests.length;
+    const long = Buffer.alloc(limits.messageMaxBytes);
+    const other = pages.page(scan, {});
+    await assert.rejects(pages.page({ ...scan, prefix: long }, {}), { code: "KEY_TOO_LARGE" });
+    await assert.rejects(pages.page({ ...scan, prefix: Buffer.alloc(limits.keyMaxBytes + 1) }, {}), { code: "KEY_TOO_LARGE" });
+    await assert.rejects(pages.page({ ...scan, cursor: long }, {}), { code: "CURSOR_INVALID" });
+    await assert.rejects(pages.page({ ...scan, cursor: Buffer.alloc(limits.scanCursorMaxBytes + 1) }, {}), { code: "CURSOR_INVALID" });
+    await assert.rejects(pages.page({ ...scan, map: "m".repeat(limits.mapNameMaxChars + 1) }, {}), { code: "MAP_NAME_INVALID" });
+    assert.equal((await other).count, 2);
+    assert.equal(backend.scanRequests.length, arrived + 1);
+  });
+
+  test("asks in messages that are not too large, however much is asked at once", async () => {
+    const prefix = Buffer.alloc(limits.keyMaxBytes, 7);
+    const cursor = Buffer.alloc(limits.scanCursorMaxBytes);
+    const asked = Array.from({ length: limits.scanPagesWaitingMost }, () => pages.page({ ...scan, prefix, cursor }, {}));
+    assert.ok((await Promise.all(asked)).every(({ count }) => count === 2));
   });
 
   test("gives up what is aborted or late, and those that wait for its place are served", async () => {
     const go = backend.holdScans();
     const arrived = backend.scanRequests.length;
     const abort = new AbortController();
-    const most = limits.scanPagesServedMost;
+    const most = limits.scanPagesOfStreamMost;
     const held = Array.from({ length: most }, (_, i) => {
       return pages.page(scan, i === 0 ? { signal: abort.signal } : { deadlineMs: clock.monotonicMs() + 1_000 });
     });

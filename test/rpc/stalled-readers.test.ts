@@ -6,7 +6,7 @@ import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
 import type { ScanPage } from "../../src/base/scan-page.js";
 import { emptyBytes } from "../../src/base/bytes.js";
-import { pagesRequestCodec } from "../../src/proto/pages-codec.js";
+import { pagesRequestCodec, type PageRequest } from "../../src/proto/pages-codec.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { mapMethods } from "../../src/proto/methods.js";
 import { mapService } from "../../src/replica/map-service.js";
@@ -81,10 +81,17 @@ describe("a call of which nothing is read", () => {
   });
 
   test("so is a stream of pages", async () => {
-    const scan = { map: "m", prefix: emptyBytes, limit: 0, cursor: undefined, keysOnly: false, singlePage: true, noForward: false };
-    const asked = Array.from({ length: roadBytes / limits.scanPageMaxBytes }, (_, i) => ({ pageId: i + 1, scan }));
-    const stream = call(mapMethods.pages.path, pagesRequestCodec.encode(asked));
+    const stream = call(mapMethods.pages.path, pagesRequestCodec.encode(manyPages()));
     await once(stream, "response");
+    assert.equal(await endOf(stream), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  });
+
+  test("so is a stream of pages that has failed, and its error waits behind what was written", async () => {
+    const stream = call(mapMethods.pages.path, pagesRequestCodec.encode(manyPages()));
+    await once(stream, "response");
+    // The window of the client is full: the next pages are written and wait.
+    while ((stream.state.localWindowSize ?? 0) > 0 && stream.readableLength < 16_384) await new Promise((resolve) => setImmediate(resolve));
+    stream.write(framed(Buffer.of(0xff)));
     assert.equal(await endOf(stream), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
 
@@ -127,6 +134,11 @@ describe("a call of which nothing is read", () => {
     }
     assert.ok(looks > 2 * streams.length, `${looks} looks`);
   });
+
+  function manyPages(): PageRequest[] {
+    const scan = { map: "m", prefix: emptyBytes, limit: 0, cursor: undefined, keysOnly: false, singlePage: true, noForward: false };
+    return Array.from({ length: roadBytes / limits.scanPageMaxBytes }, (_, i) => ({ pageId: i + 1, scan }));
+  }
 
   async function storeLargeValue(): Promise<void> {
     const request = { map: "m", key: Buffer.from("large"), value: Buffer.alloc(limits.valueMaxBytes), condition: undefined };
