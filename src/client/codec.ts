@@ -1,6 +1,7 @@
 import { asBuffer } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
+import { isWellFormed } from "../base/well-formed.js";
 import { copyOf } from "./value-slab.js";
 
 /**
@@ -132,11 +133,6 @@ export function toBytes(encoded: Uint8Array | string): Uint8Array {
 /** The size in UTF-8; counted only where the number of UTF-16 units cannot rule out `maxBytes`. */
 function utf8SizeBytes(text: string, maxBytes: number): number {
   return text.length * 3 <= maxBytes ? text.length : Buffer.byteLength(text, "utf8");
-}
-
-/** String.prototype.isWellFormed is in Node 20, but not yet in the library of types for ES2023. */
-function isWellFormed(text: string): boolean {
-  return (text as string & { isWellFormed(): boolean }).isWellFormed();
 }
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import fc from "fast-check";
@@ -22,8 +23,9 @@ type Reading = string;
 const readingOf = (entry: Entry | undefined): Reading =>
   entry === undefined ? "bad" : [entry.key, entry.value].map((bytes) => Buffer.from(bytes).toString("latin1")).join(" = ");
 
-/** What JSON.parse makes of a line; undefined of an empty one. */
+/** What JSON.parse makes of a line; undefined of an empty one. A line that is no UTF-8 is bad. */
 function parsed(line: Buffer, mapping: RowMapping): Reading | undefined {
+  if (!isUtf8(line)) return "bad";
   const text = line.toString("utf8").trim();
   if (text === "") return undefined;
   try {

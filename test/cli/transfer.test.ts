@@ -18,6 +18,7 @@ import type { Measurement } from "../../bench/driver/results.js";
 import { rowForms, valueBytes, writeRows } from "../../bench/import-rows.js";
 import { BigMapError } from "../../src/base/errors.js";
 import { keyOf, valueOf } from "../../src/base/operation-batch.js";
+import { isWellFormed } from "../../src/base/well-formed.js";
 import type { PackedPuts } from "../../src/client/packed-puts.js";
 import { CommandLine } from "./command-line.js";
 
@@ -92,8 +93,9 @@ describe("file formats", () => {
     const line = fc
       .tuple(members, fc.constantFrom("", "", " ", "\u00a0", "\ufeff"), fc.constantFrom("\n", "\r\n"))
       .map(([row, blank, end]) => blank + row + blank + end);
-    const wanted = (written: string): string[] => {
+    const wanted = (written: string): string[] | undefined => {
       const { key, value } = JSON.parse(written.trim()) as { key: string; value: unknown };
+      if ([key, value].some((part) => typeof part === "string" && !isWellFormed(part))) return undefined;
       return [key, typeof value === "string" ? value : JSON.stringify(value)].map((part) => Buffer.from(part).toString("hex"));
     };
     await fc.assert(
@@ -104,20 +106,6 @@ describe("file formats", () => {
       }),
       { seed: 22, numRuns: 500 },
     );
-  });
-
-  test("bytes that are no UTF-8 are read as U+FFFD", async () => {
-    const line = Buffer.concat([Buffer.from('{"key":"k","value":"'), Buffer.from([0x61, 0xff, 0xe2, 0x82]), Buffer.from('"}\n')]);
-    for (const mapping of [plain, { ...plain, wholeRow: true }]) {
-      const rows: ReadRow[] = [];
-      for await (const some of formatCodecs.ndjson.read(Readable.from([line, Buffer.from('{"key":"é","value":"ü"}')]), mapping))
-        rows.push(...some);
-      const values = rows.map(({ entry }) => entry && Buffer.from(entry.value).toString());
-      assert.deepEqual(
-        values,
-        mapping.wholeRow ? ['{"key":"k","value":"a\uFFFD\uFFFD"}', '{"key":"é","value":"ü"}'] : ["a\uFFFD\uFFFD", "ü"],
-      );
-    }
   });
 
   test("JSON objects stand in an NDJSON export as objects, where that loses no byte", () => {

@@ -5,6 +5,7 @@ import { limits } from "../../base/limits.js";
 import { entryFields, entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
 import { RowColumns } from "./row-columns.js";
 import type { ReadRow, RowReader } from "./row-stream.js";
+import { notUtf8, Utf8Check } from "./utf8-check.js";
 
 const recordMaxChars = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
 
@@ -19,14 +20,21 @@ export function delimitedLine(entry: Entry, delimiter: string): string {
   return `${[row.key, String(row.value), row.encoding ?? ""].map((cell) => quoted(cell, delimiter)).join(delimiter)}\n`;
 }
 
-/** Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header is an error of that row. */
+/**
+ * Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header, or is not UTF-8, is an error of that row.
+ * Errors: INVALID_ARGUMENT where the header is not UTF-8.
+ */
 export function delimitedReader(delimiter: string): RowReader {
   return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
     const skipped: ReadRow[] = [];
+    const check = new Utf8Check();
     const parser = parse({
       delimiter,
       bom: true,
-      columns: true,
+      columns: (header: string[]) => {
+        if (check.takeFlawsBefore(parser.info.bytes)) throw notUtf8(`Line ${parser.info.lines}: The header`);
+        return header;
+      },
       info: true,
       skip_empty_lines: true,
       skip_records_with_error: true,
@@ -37,12 +45,18 @@ export function delimitedReader(delimiter: string): RowReader {
       },
     });
     // Errors of either stream reach the loop below through the parser.
-    pipeline(input, parser, () => undefined);
+    pipeline(
+      input,
+      (source) => check.watch(source),
+      parser,
+      () => undefined,
+    );
     try {
       for await (const { record, info } of parser as AsyncIterable<{ record: Row; info: Info }>) {
         // The parser is ahead of this loop: a bad row waits for its turn, so that rows come in the order of their lines.
         while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield RowColumns.of([skipped.shift() as ReadRow]);
-        yield RowColumns.of([readRecord(record, info.lines, mapping)]);
+        const isBad = check.takeFlawsBefore(info.bytes) && hasReplacement(record);
+        yield RowColumns.of([isBad ? badRow(info.lines) : readRecord(record, info.lines, mapping)]);
       }
     } catch (error) {
       throw rowError(error as Error);
@@ -57,6 +71,15 @@ function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadR
   } catch (error) {
     return { lineNumber, entry: undefined, error: BigMapError.from(error) };
   }
+}
+
+function badRow(lineNumber: number): ReadRow {
+  return { lineNumber, entry: undefined, error: notUtf8("The row") };
+}
+
+/** Bad bytes were read as U+FFFD. A row without one follows a row that was skipped, whose bytes were the bad ones. */
+function hasReplacement(record: Row): boolean {
+  return Object.values(record).some((cell) => (cell as string).includes("\uFFFD"));
 }
 
 function rowError(error: Error | undefined): BigMapError {

@@ -62,7 +62,7 @@ export class JsonScanner {
   readonly #names: number[] = [];
   #namesEnd = 0;
 
-  /** `bytes` are valid UTF-8, and nothing in them is looked for beyond a newline. */
+  /** What is looked at in `bytes` is valid UTF-8, and nothing is looked for beyond a newline. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.#words = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >> 2);

@@ -8,6 +8,7 @@ import { entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from ".
 import { RowColumns } from "./row-columns.js";
 import { RowScanner } from "./row-scanner.js";
 import type { ReadRow } from "./row-stream.js";
+import { notUtf8 } from "./utf8-check.js";
 
 /** A longer line cannot be an entry: JSON writes a byte with at most 6 characters, and both limits are in bytes. */
 const lineMaxBytes = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
@@ -38,24 +39,26 @@ class RowParser {
   /** The rows of whole lines. */
   rowsOf(block: Buffer): RowColumns {
     const rows = new RowColumns(block);
-    // Where the block is no UTF-8, what is stored is the text with U+FFFD for the bad bytes, not the bytes.
-    const scanner = isUtf8(block) ? new RowScanner(block, this.#mapping) : undefined;
+    const scanner = new RowScanner(block, this.#mapping);
+    // Bad bytes do not reach beyond a newline: line by line the answer is the same.
+    const isGood = isUtf8(block);
     for (let start = 0; start < block.length;) {
       const found = block.indexOf(newline, start);
       const end = found < 0 ? block.length : found;
       this.#lineNumber++;
-      this.#addRow(rows, block, start, end, scanner);
+      if (isGood || isUtf8(block.subarray(start, end))) this.#addRow(rows, block, start, end, scanner);
+      else rows.addObject({ lineNumber: this.#lineNumber, entry: undefined, error: notUtf8("The line") });
       start = end + 1;
     }
     return rows;
   }
 
-  #addRow(rows: RowColumns, block: Buffer, lineStart: number, lineEnd: number, scanner: RowScanner | undefined): void {
+  #addRow(rows: RowColumns, block: Buffer, lineStart: number, lineEnd: number, scanner: RowScanner): void {
     let start = lineStart;
     let end = lineEnd;
     while (start < end && isBlank(block[start] as number)) start++;
     while (start < end && isBlank(block[end - 1] as number)) end--;
-    if (scanner?.find(start, end) === true) {
+    if (scanner.find(start, end)) {
       rows.addSlices(this.#lineNumber, scanner.keyStart, scanner.keyEnd, scanner.valueStart, scanner.valueEnd);
       return;
     }

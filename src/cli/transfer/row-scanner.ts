@@ -20,7 +20,7 @@ export class RowScanner {
   readonly #mayBeExported: boolean;
   readonly #takesWholeRow: boolean;
 
-  /** `block`: valid UTF-8. */
+  /** `block`: valid UTF-8 in every row that is looked at. */
   constructor(block: Uint8Array, { keyField, valueField, wholeRow }: RowMapping) {
     this.#json = new JsonScanner(block);
     this.#keyField = keyField === undefined ? keyName : Buffer.from(keyField);

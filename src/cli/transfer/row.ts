@@ -1,4 +1,5 @@
 import { BigMapError } from "../../base/errors.js";
+import { isWellFormed } from "../../base/well-formed.js";
 import { decodeBytes, exactText } from "../byte-text.js";
 
 /**
@@ -28,13 +29,14 @@ export interface RowMapping {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Reads the entry out of a row. `rowText` is what is stored with the whole row. Errors: INVALID_ARGUMENT. */
+/** Reads the entry out of a row. `rowText`, well-formed, is what is stored with the whole row. Errors: INVALID_ARGUMENT. */
 export function entryOfRow(row: Row, rowText: string, mapping: RowMapping): Entry {
   const explicit = mapping.keyField !== undefined || mapping.valueField !== undefined || mapping.wholeRow;
   if (!explicit && isEntryRow(row)) return exportedEntry(row);
-  const key = keyText(row, mapping.keyField ?? entryFields.key);
-  const value = mapping.valueField === undefined ? rowText : fieldText(row, mapping.valueField);
-  return { key: Buffer.from(key), value: Buffer.from(value) };
+  const keyField = mapping.keyField ?? entryFields.key;
+  const key = textBytes(keyText(row, keyField), keyField);
+  const { valueField } = mapping;
+  return { key, value: valueField === undefined ? Buffer.from(rowText) : textBytes(fieldText(row, valueField), valueField) };
 }
 
 /** The row for an entry; an object or array in JSON is put in as such where that loses no byte. */
@@ -57,7 +59,7 @@ function exportedEntry(row: Row): Entry {
   const encoding = row[entryFields.encoding] ?? "";
   const key = keyText(row, entryFields.key);
   const value = fieldText(row, entryFields.value);
-  if (encoding === "") return { key: Buffer.from(key), value: Buffer.from(value) };
+  if (encoding === "") return { key: textBytes(key, entryFields.key), value: textBytes(value, entryFields.value) };
   if (encoding !== "base64") throw new BigMapError("INVALID_ARGUMENT", `The encoding ${JSON.stringify(encoding)} is not known`);
   return { key: decodeBytes(key, "base64"), value: decodeBytes(value, "base64") };
 }
@@ -77,6 +79,14 @@ function fieldText(row: Row, field: string): string {
   if (value !== undefined) return JSON.stringify(value);
   throw new BigMapError("INVALID_ARGUMENT", `The row has no field "${field}"`, {
     hint: "Name the field of the key with --key, and that of the value with --value.",
+  });
+}
+
+/** UTF-8 would have U+FFFD for every half of a surrogate pair, such as "\ud800" in JSON. */
+function textBytes(text: string, field: string): Buffer {
+  if (isWellFormed(text)) return Buffer.from(text);
+  throw new BigMapError("INVALID_ARGUMENT", `The text holds half a surrogate pair, which UTF-8 cannot say: field "${field}"`, {
+    hint: "Write the pair's other half too, or pass over such rows with --skip-bad.",
   });
 }
 

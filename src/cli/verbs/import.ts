@@ -48,6 +48,8 @@ export function importVerb(context: VerbContext): Command {
     .addHelpText(
       "after",
       `
+Files are in UTF-8: a row with other bytes is a bad row. \`bigmap export\` writes such keys and values as base64.
+
 Exits with 0 where every row was loaded. With --skip-bad and bad rows it loads the others, names each bad row with its line, and exits
 with 1; without, the first bad row ends the import.
 
