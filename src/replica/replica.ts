@@ -143,6 +143,7 @@ export class Replica implements OperationTarget, CanisterHost {
       engine,
       clock,
       routesOf: (map) => this.routesOf(map),
+      isHosted,
       addressOf: (replicaId) => this.#addressOf(replicaId),
       settled: () => this.#pipeline.settled(),
     });

@@ -94,7 +94,7 @@ async function readSteps(engine: StorageEngine): Promise<void> {
   let range = wholeRange;
   for (let read = 0, isLast = false; !isLast; range = { start: keyAfter(keys[read - 1] as Buffer), end: range.end }) {
     const found = await new Promise<PackedValues>((resolve, reject) => {
-      engine.readRows(range, 100, { resolve: (rows) => resolve(packedRows(rows.copy(), rows.isLast)), reject });
+      engine.readRows(range, { maxRows: 100, maxBytes: 2 ** 20 }, { resolve: (rows) => resolve(packedRows(rows.copy(), rows.isLast)), reject });
     });
     for (; found.next(); read++) {
       assert.ok(found.bytes.subarray(found.start, found.end).equals(keys[read] as Buffer));
