@@ -50,7 +50,8 @@ export class ScanPages {
       const page = await readScanPage(this.#parts.engine, routes.record.mapId, request, from, (place) => {
         const next = scanPlaceAfter(place, routes);
         const following = next === undefined ? undefined : routes.canisters[next.place];
-        if (following === undefined || !this.#serves(following)) return undefined;
+        // The same again, where a split is not carried out yet: the page ends, as it must not show a canister at two moments.
+        if (following === undefined || following === seen.at(-1) || !this.#serves(following)) return undefined;
         seen.push(following);
         return next;
       });

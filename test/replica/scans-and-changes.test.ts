@@ -31,10 +31,7 @@ describe("a page that is read while", () => {
     test(`its map is dropped and made again shows the new one, or refuses the old one's cursor${kind}`, async () => {
       const { subject, pages } = await nodeWithRows();
       const cursor = (await pageOf(subject, prefix, 10)).cursor;
-      const [read, [first, next]] = await pages.hold(() => [
-        pageOf(subject, prefix),
-        outcomesOf([pageOf(subject, prefix, 4_096, cursor)]),
-      ]);
+      const [read, [first, next]] = await pages.hold(() => [pageOf(subject, prefix), outcomesOf([pageOf(subject, prefix, 4_096, cursor)])]);
       await subject.node.router.dropMap("m");
       await subject.ask([put("key of the new map", "v")]);
       read();

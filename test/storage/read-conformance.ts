@@ -169,10 +169,14 @@ export function readConformance(current: () => StorageEngine): void {
   /** Keys and values in turn, and whether they are the last. */
   function readRows(start: string, end: string, maxRows: number, maxBytes = 64 * 2 ** 10): Promise<[string[], boolean]> {
     return new Promise((resolve, reject: (error: BigMapError) => void) => {
-      current().readRows({ start: bytes(start), end: bytes(end) }, { maxRows, maxBytes }, {
-        resolve: (rows) => resolve([rows.copy().map((part) => (part as Buffer).toString("latin1")), rows.isLast]),
-        reject,
-      });
+      current().readRows(
+        { start: bytes(start), end: bytes(end) },
+        { maxRows, maxBytes },
+        {
+          resolve: (rows) => resolve([rows.copy().map((part) => (part as Buffer).toString("latin1")), rows.isLast]),
+          reject,
+        },
+      );
     });
   }
 
