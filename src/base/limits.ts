@@ -20,10 +20,10 @@ export const limits = {
   receiveWindowBytes: 4 * mibBytes,
   /** A part of a batch's answer is sent when its values reach this. */
   resultPartMaxBytes: 4 * mibBytes,
-  /** A scan page stops when it has this many bytes of entries, or has read this many. */
+  /** A scan page stops when it has this many bytes of entries, or, without a filter by prefix, has read this many. */
   scanPageMaxBytes: 1 * mibBytes,
   scanPageMaxEntries: 4_096,
-  /** A scan page that filters by prefix also stops after reading this many bytes. */
+  /** A scan page that filters by prefix stops after reading this many bytes. */
   scanReadMaxBytes: 8 * mibBytes,
   /** Pages that a replica reads at once; and those in service, until the gRPC library has taken them. The next wait in order. */
   scanPagesReadMost: 8,

@@ -38,10 +38,14 @@ export interface ScannedPage<K, V> {
 /**
  * A running scan: an async iterable of entries in ring order, to be read once.
  *
+ * It is read a page at a time. What a page has of one data canister is of one moment: of an atomic `write`, or of a `clear`, all or
+ * nothing. Pages, and the canisters of one page, follow each other, so a scan as a whole sees the changes beside it.
+ *
  * To stop and resume later, even in another process, keep `cursor` and hand it to a new scan. It stands after the last
  * page that was read to its end: after a `break` in the middle of a page the entries of that page come again. With a
- * `limit`, or with `pages()`, nothing comes twice. Errors: MAP_NOT_FOUND, CURSOR_INVALID, CANCELLED, CODEC_FAILED; UNAVAILABLE or
- * DEADLINE_EXCEEDED where a page did not come in time; CLOSED for the first page that is asked after `BigMap.close`.
+ * `limit`, or with `pages()`, nothing comes twice. Errors: MAP_NOT_FOUND (also where the map is dropped meanwhile), CURSOR_INVALID,
+ * CANISTER_STOPPED, CANCELLED, CODEC_FAILED; UNAVAILABLE or DEADLINE_EXCEEDED where a page did not come in time; CLOSED for the first
+ * page that is asked after `BigMap.close`.
  */
 export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
   readonly #map: string;
@@ -94,7 +98,7 @@ export class Scan<K, V> implements AsyncIterable<ScanEntry<K, V>> {
     }
   }
 
-  /** The same, a page at a time: at most 4,096 entries or 1 MiB. A page may be empty. */
+  /** The same, a page at a time: at most 4,096 entries or 1 MiB, of keys only the values count too. A page may be empty. */
   async *pages(): AsyncGenerator<ScannedPage<K, V>, void, undefined> {
     while (this.#mayGoOn()) {
       const page = await this.#fetch();

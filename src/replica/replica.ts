@@ -140,9 +140,9 @@ export class Replica implements OperationTarget, CanisterHost {
     this.#checkpointer = new Checkpointer(this.#pipeline, faults, firstDeltaNumber);
     this.#waitingRoom = new WaitingRoom(clock, routes, release, (execution, index) => this.#dispatcher.answered(execution, index));
     this.#scanPages = new ScanPages({
-      engine,
-      clock,
+      ...parts,
       routesOf: (map) => this.routesOf(map),
+      isHosted,
       addressOf: (replicaId) => this.#addressOf(replicaId),
       settled: () => this.#pipeline.settled(),
     });

@@ -1,4 +1,4 @@
-import { emptyBytes, startsWithBytes } from "../base/bytes.js";
+import { asBuffer, emptyBytes, startsWithBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { ScanPageRequest } from "../base/map-backend.js";
@@ -18,7 +18,7 @@ import {
   versionOfEntryValue,
 } from "../storage/key-layout.js";
 import type { PackedValues } from "../storage/packed-values.js";
-import type { KeyRange, StorageEngine } from "../storage/storage-engine.js";
+import type { KeyRange, ReadRangeOptions, RowPage, SnapshotReader, StorageEngine } from "../storage/storage-engine.js";
 import type { MapRoutes } from "./map-routes.js";
 
 const scanStart: ScanPosition = { token: tokenSpaceStart, key: emptyBytes };
@@ -48,8 +48,9 @@ export function scanPlaceOf(request: ScanPageRequest, routes: MapRoutes): ScanPl
 export type NextPlace = (after: ScanPlace) => ScanPlace | undefined;
 
 /**
- * Reads one page, in ring order, from one canister or, where they hold little, from several that follow each other. The filter
- * by prefix runs here: a page that finds little stops after limits.scanReadMaxBytes and still moves the cursor.
+ * Reads one page, in ring order, from one canister or, where they hold little, from several that follow each other. What it has of one
+ * canister is of one moment. The filter by prefix runs here: a page that finds little stops after limits.scanReadMaxBytes and still
+ * moves the cursor.
  * Errors: STORAGE_CORRUPT, STORAGE_FAILED.
  */
 export async function readScanPage(
@@ -73,29 +74,63 @@ export async function readScanPage(
 /** A page looks into so many canisters at most, so that many empty ones do not hold up its answer. */
 const canistersMost = 64;
 
-/** Reads the rest of one canister into the page. Returns where to resume when the page is full. */
+/** Reads the rest of one canister, as it is at one moment, into the page. Returns where to resume when the page is full. */
 async function readCanister(engine: StorageEngine, mapId: number, from: ScanPlace, page: PageFilter): Promise<ScanPosition | undefined> {
-  let range = rowsFrom(mapId, from);
-  for (;;) {
-    const lastKey = await readStep(engine, range, page);
-    if (page.isFull) return { token: tokenOfEntryKey(lastKey), key: keyOfEntryKey(lastKey) };
-    if (page.sawLast) return undefined;
-    range = { start: keyAfter(lastKey), end: range.end };
+  const range = rowsFrom(mapId, from);
+  const rows = page.isFiltered ? new SnapshotRows(engine.openReader(range)) : new RowsAtOnce(engine, range);
+  try {
+    do await rows.next(page);
+    while (!page.isFull && !page.sawLast);
+    return page.isFull ? page.position : undefined;
+  } finally {
+    rows.close();
   }
 }
 
-/** Reads the next rows into the page; the last stored key that it took. */
-function readStep(engine: StorageEngine, range: KeyRange, page: PageFilter): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const take = (rows: PackedValues): void => {
-      try {
-        resolve(page.take(rows));
-      } catch (error) {
-        reject(BigMapError.from(error));
-      }
-    };
-    engine.readRows(range, page.rowsWanted, { resolve: take, reject });
-  });
+/** Rows of one canister, all of one moment. */
+interface RowSource {
+  /** Hands the next ones to the page. */
+  next(page: PageFilter): Promise<void>;
+  close(): void;
+}
+
+/** What a page without a filter may take is read in one go, on a read thread, and ends the page or the canister. */
+class RowsAtOnce implements RowSource {
+  constructor(
+    private readonly engine: StorageEngine,
+    private readonly range: KeyRange,
+  ) {}
+
+  next(page: PageFilter): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const take = (rows: PackedValues): void => {
+        try {
+          page.takePacked(rows);
+          resolve();
+        } catch (error) {
+          reject(BigMapError.from(error));
+        }
+      };
+      this.engine.readRows(this.range, page.wanted, { resolve: take, reject });
+    });
+  }
+
+  close(): void {
+    // Nothing is held.
+  }
+}
+
+/** A filter may pass over more rows than should be in memory at once: read in steps, of a snapshot. */
+class SnapshotRows implements RowSource {
+  constructor(private readonly reader: SnapshotReader) {}
+
+  async next(page: PageFilter): Promise<void> {
+    page.take(await this.reader.next(page.wanted));
+  }
+
+  close(): void {
+    this.reader.close();
+  }
 }
 
 /** Gathers the entries of one page. HOT. */
@@ -104,8 +139,12 @@ class PageFilter {
   isFull = false;
   /** The range that was read last has no more rows. */
   sawLast = false;
+  /** Where the row that was taken last stands; only where the page is full. */
+  position = scanStart;
+  readonly isFiltered: boolean;
   readonly #entries = new ScanPageBuilder();
   #readBytes = 0;
+  readonly #readMaxBytes: number;
   readonly #request: ScanPageRequest;
   readonly #maxEntries: number;
 
@@ -115,45 +154,67 @@ class PageFilter {
     }
     this.#request = request;
     this.#maxEntries = Math.min(request.maxEntries, limits.scanPageMaxEntries);
+    this.isFiltered = request.prefix.length > 0;
+    this.#readMaxBytes = this.isFiltered ? limits.scanReadMaxBytes : limits.scanPageMaxBytes;
   }
 
-  /** Without a filter no more rows than entries are of use. */
-  get rowsWanted(): number {
-    return this.#request.prefix.length === 0 ? this.#maxEntries - this.#entries.count : limits.scanPageMaxEntries;
+  /** What to read next, for a page that is not full. Without a filter no more rows than entries are of use. */
+  get wanted(): ReadRangeOptions {
+    if (this.isFiltered) return { maxRows: limits.scanPageMaxEntries, maxBytes: limits.scanPageMaxBytes };
+    return { maxRows: this.#maxEntries - this.#entries.count, maxBytes: this.#readMaxBytes - this.#readBytes };
   }
 
-  /** Takes rows until the page is full. Returns a copy of the last stored key; empty where there were no rows. */
-  take(rows: PackedValues): Buffer {
+  /** Takes rows until the page is full: all that were wanted, and so the last of their range, or the last of the page. */
+  takePacked(rows: PackedValues): void {
     const { bytes } = rows;
     let keyStart = 0;
     let keyEnd = 0;
-    while (!this.isFull && rows.next()) {
+    while (rows.next()) {
       keyStart = rows.start;
       keyEnd = rows.end;
       rows.next();
-      this.#takeRow(bytes, keyStart, keyEnd, rows.start, rows.end);
+      this.#takeRow(bytes, keyStart, keyEnd, bytes, rows.start, rows.end);
     }
     this.sawLast = rows.isLast;
-    return Buffer.from(bytes.subarray(keyStart, keyEnd));
+    this.isFull ||= !rows.isLast;
+    if (this.isFull) this.#endWith(bytes.subarray(keyStart, keyEnd));
+  }
+
+  /** Takes rows until the page is full. */
+  take({ keys, values, finished }: RowPage): void {
+    let row = 0;
+    for (; row < keys.length && !this.isFull; row++) {
+      const key = asBuffer(keys[row] as Uint8Array);
+      const value = asBuffer(values[row] as Uint8Array);
+      this.#takeRow(key, 0, key.length, value, 0, value.length);
+    }
+    this.sawLast = finished;
+    if (this.isFull) this.#endWith(asBuffer(keys[row - 1] as Uint8Array));
   }
 
   build(cursor: Uint8Array | undefined): ScanPage {
     return this.#entries.build(cursor);
   }
 
-  #takeRow(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
+  #takeRow(key: Buffer, keyStart: number, keyEnd: number, value: Buffer, valueStart: number, valueEnd: number): void {
     const { prefix, keysOnly } = this.#request;
     this.#readBytes += keyEnd - keyStart + valueEnd - valueStart;
-    if (startsWithBytes(bytes, prefix, keyStart + entryKeyPrefixBytes, keyEnd)) {
-      assertEntryHeader(bytes, valueStart, valueEnd - valueStart);
-      const version = versionOfEntryValue(bytes, valueStart);
+    if (startsWithBytes(key, prefix, keyStart + entryKeyPrefixBytes, keyEnd)) {
+      assertEntryHeader(value, valueStart, valueEnd - valueStart);
+      const version = versionOfEntryValue(value, valueStart);
       const shownStart = keysOnly ? valueEnd : valueStart + entryHeaderBytes;
-      this.#entries.addSlices(bytes, keyStart + entryKeyPrefixBytes, keyEnd, bytes, shownStart, valueEnd, version);
+      this.#entries.addSlices(key, keyStart + entryKeyPrefixBytes, keyEnd, value, shownStart, valueEnd, version);
     }
     this.isFull =
       this.#entries.count >= this.#maxEntries ||
       this.#entries.sizeBytes >= limits.scanPageMaxBytes ||
-      this.#readBytes >= limits.scanReadMaxBytes;
+      this.#readBytes >= this.#readMaxBytes;
+  }
+
+  /** Copies: the memory of the key is the engine's. */
+  #endWith(storedKey: Buffer): void {
+    const own = Buffer.from(storedKey);
+    this.position = { token: tokenOfEntryKey(own), key: keyOfEntryKey(own) };
   }
 }
 

@@ -55,7 +55,7 @@ export class MemoryEngine implements StorageEngine {
     return keys.map((key) => copyOf(this.#disk.rows.get(key)));
   }
 
-  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void {
+  readRows(range: KeyRange, { maxRows, maxBytes }: ReadRangeOptions, receiver: ReadReceiver): void {
     try {
       this.#assertOpen();
     } catch (error) {
@@ -63,10 +63,15 @@ export class MemoryEngine implements StorageEngine {
       return;
     }
     const found: Uint8Array[] = [];
+    let foundBytes = 0;
     const view = this.#disk.rows.view();
     const rows = rowsFrom(view, seekRow(view, range.start), range.end);
     let row = rows.next();
-    for (; row.done !== true && found.length < 2 * maxRows; row = rows.next()) found.push(row.value.key, row.value.value);
+    for (; row.done !== true && found.length < 2 * maxRows && foundBytes < maxBytes; row = rows.next()) {
+      const { key, value } = row.value;
+      found.push(key, value);
+      foundBytes += key.length + value.length;
+    }
     const packed = packedRows(found, row.done === true);
     queueMicrotask(() => receiver.resolve(packed));
   }

@@ -1,8 +1,8 @@
 /** What a read thread and the thread that asks it say to each other. */
 
 /**
- * Kinds of requests in the ring. `keys`: packed keys; `rows`: the bounds of a range, packed as two keys, and in the place of the most
- * bytes of a value the most rows; `posted...`: the same, as the next message of the port.
+ * Kinds of requests in the ring. `keys`: packed keys; `rows`: the bounds of a range and the most bytes (u32 LE), packed as three keys, and
+ * in the place of the most bytes of a value the most rows; `posted...`: the same, as the next message of the port.
  */
 export const readKind = { keys: 1, postedKeys: 2, rows: 3, postedRows: 4 } as const;
 

@@ -4,7 +4,7 @@ import type { PackedValues } from "./packed-values.js";
 import { ReadAnswers } from "./read-answers.js";
 import { answerRingBytes, readKind, readState, type ReadMessage, type ReadWorkerData } from "./read-protocol.js";
 import { RequestAppender, requestRingMemory } from "./request-ring.js";
-import type { KeyRange, ReadReceiver } from "./storage-engine.js";
+import type { KeyRange, ReadRangeOptions, ReadReceiver } from "./storage-engine.js";
 import { WorkerQueue } from "./worker-queue.js";
 
 const requestRingBytes = 2 ** 20;
@@ -52,8 +52,10 @@ export class ReadThread {
     this.#request(readKind.keys, readKind.postedKeys, keys.bytes(valueMaxBytes), receiver);
   }
 
-  readRows({ start, end }: KeyRange, maxRows: number, receiver: ReadReceiver): void {
-    this.#request(readKind.rows, readKind.postedRows, PackedKeys.of([start, end]).bytes(maxRows), receiver);
+  readRows({ start, end }: KeyRange, { maxRows, maxBytes }: ReadRangeOptions, receiver: ReadReceiver): void {
+    const packedMaxBytes = Buffer.allocUnsafe(4);
+    packedMaxBytes.writeUInt32LE(maxBytes);
+    this.#request(readKind.rows, readKind.postedRows, PackedKeys.of([start, end, packedMaxBytes]).bytes(maxRows), receiver);
   }
 
   /** Ends after the requests under way. */

@@ -6,7 +6,6 @@ import { readPackedKeys, valueMaxBytesOf } from "./packed-keys.js";
 import { packedValuesBytes, packValues, wholeValues, writePackedValues, type Values } from "./packed-values.js";
 import { answerCopiedMaxBytes, readAnswerKind, readKind, readState, type ReadMessage, type ReadWorkerData } from "./read-protocol.js";
 import { RequestAppender, RequestTaker } from "./request-ring.js";
-import { readStepMaxBytes } from "./read-steps.js";
 import { shareRocks } from "./rocksdb-binding.js";
 import { describeRocksError } from "./rocksdb-errors.js";
 import { workerReady } from "./worker-queue.js";
@@ -25,7 +24,7 @@ const answers = new RequestAppender(answerMemory);
 const readsPerFill = 8;
 const fillingOptions = { fillCache: true };
 const passingOptions = { fillCache: false };
-const rowsOptions = { keyEncoding: "buffer", valueEncoding: "buffer", values: true, highWaterMarkBytes: readStepMaxBytes } as const;
+const rowsOptions = { keyEncoding: "buffer", valueEncoding: "buffer", values: true } as const;
 let reads = 0;
 
 /** What a read found: of rows, keys and values in turn. */
@@ -76,9 +75,11 @@ function readValues(packed: Buffer): Found {
 }
 
 function readRows(packed: Buffer): Found {
-  const [gte, lt] = readPackedKeys(packed) as [Buffer, Buffer];
+  const [gte, lt, maxBytes] = readPackedKeys(packed) as [Buffer, Buffer, Buffer];
   const limit = valueMaxBytesOf(packed);
-  const { rows, finished } = database.querySync({ ...rowsOptions, gte, lt, limit });
+  // It ends after the row with which it has read more than the mark.
+  const highWaterMarkBytes = maxBytes.readUInt32LE() - 1;
+  const { rows, finished } = database.querySync({ ...rowsOptions, gte, lt, limit, highWaterMarkBytes });
   // It also calls itself finished where it has as many as were asked for.
   return { values: rows, valueMaxBytes: wholeValues, isLast: finished && rows.length < 2 * limit };
 }

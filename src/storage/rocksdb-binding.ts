@@ -54,7 +54,7 @@ export interface RocksIteratorOptions {
   readonly keyEncoding: "buffer";
   readonly valueEncoding: "buffer";
   readonly values: boolean;
-  /** A call of `_nextvAsync` ends after the row with which it has read more than this. */
+  /** A call of `_nextvAsync` or `querySync` ends after the row with which it has read more than this. */
   readonly highWaterMarkBytes: number;
 }
 
@@ -77,7 +77,7 @@ export interface RocksDatabase {
   _chainedBatch(): RocksBatch;
   /** `fillCache` false: what it reads does not enter the block cache. Buffers are what it gives by itself. */
   _getManySync(keys: readonly Uint8Array[], options: RocksReadOptions): (Buffer | undefined)[];
-  /** The first rows of a range, with an iterator that is gone when the call returns. */
+  /** The first rows of a range as they are at one moment, with an iterator that is gone when the call returns. */
   querySync(options: RocksQueryOptions): RocksRows;
   /**
    * Without a limit: one RocksDB DeleteRange, logged but not synced; done inside the call, told in the next tick. `gte`

@@ -5,11 +5,20 @@ import { CommitThread } from "./commit-thread.js";
 import { PackedKeys } from "./packed-keys.js";
 import { noRows, wholeValues, type PackedValues } from "./packed-values.js";
 import { ReadThreads } from "./read-threads.js";
-import { readStepMaxBytes, readStepMaxRows } from "./read-steps.js";
+import { readStepMaxBytes } from "./read-steps.js";
 import { openRocks, type RocksDatabase, type RocksOpenOptions } from "./rocksdb-binding.js";
 import { describeRocksError, toOpenError, toStorageError } from "./rocksdb-errors.js";
 import { RocksReader } from "./rocksdb-reader.js";
-import type { Durability, KeyRange, ReadReceiver, RowPart, SnapshotReader, StorageEngine, StorageStatistics } from "./storage-engine.js";
+import type {
+  Durability,
+  KeyRange,
+  ReadRangeOptions,
+  ReadReceiver,
+  RowPart,
+  SnapshotReader,
+  StorageEngine,
+  StorageStatistics,
+} from "./storage-engine.js";
 import { storageClosed } from "./storage-errors.js";
 import type { WriteBatch } from "./write-batch.js";
 
@@ -18,7 +27,7 @@ export interface RocksEngineOptions {
   readonly memoryBytes: number;
   /** How much of it is for write buffers, which take up to half as much again where flushes fall behind; by default a quarter. */
   readonly writeBufferShare?: number;
-  /** Threads that read; by default one a core, between 1 and 4. */
+  /** Threads that read, two at least: scans leave one of them to gets. By default one a core, 4 at most. */
   readonly readThreads?: number;
 }
 
@@ -128,10 +137,10 @@ class RocksEngine implements StorageEngine {
     });
   }
 
-  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void {
+  readRows(range: KeyRange, options: ReadRangeOptions, receiver: ReadReceiver): void {
     if (this.#closing !== undefined) queueMicrotask(() => receiver.reject(storageClosed()));
     else if (compareBytes(range.start, range.end) >= 0) queueMicrotask(() => receiver.resolve(noRows()));
-    else this.#reads.readRows(range, Math.min(maxRows, readStepMaxRows), receiver);
+    else this.#reads.readRows(range, options, receiver);
   }
 
   openReader(range: KeyRange, part?: RowPart): SnapshotReader {

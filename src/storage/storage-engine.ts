@@ -77,10 +77,11 @@ export interface StorageEngine {
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
 
   /**
-   * Reads the first rows of the range, keys and values in turn, and says with them whether they are its last. At most `maxRows`, and no
-   * more than one step holds, but one row at least where there is one. Else as `readMany`.
+   * Reads the first rows of the range, all as they are at one moment, keys and values in turn; says with them whether they are its last.
+   * Ends as the options say, and nowhere else before the range does: so it takes the memory of `maxBytes` and of one row more, twice
+   * while the rows are on their way. Else as `readMany`.
    */
-  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void;
+  readRows(range: KeyRange, options: ReadRangeOptions, receiver: ReadReceiver): void;
 
   /**
    * A reader at the present state; made in this very turn. Where it reads "keys" the disk is read as for whole rows, and no value is

@@ -3,6 +3,7 @@ import { PackedKeys, readPackedKeys } from "../../src/storage/packed-keys.js";
 import type {
   Durability,
   KeyRange,
+  ReadRangeOptions,
   ReadReceiver,
   RowPart,
   SnapshotReader,
@@ -52,8 +53,8 @@ export class HeldReads implements StorageEngine {
     return this.engine.getMany(keys);
   }
 
-  readRows(range: KeyRange, maxRows: number, receiver: ReadReceiver): void {
-    this.engine.readRows(range, maxRows, receiver);
+  readRows(range: KeyRange, options: ReadRangeOptions, receiver: ReadReceiver): void {
+    this.engine.readRows(range, options, receiver);
   }
 
   openReader(range: KeyRange, part?: RowPart): SnapshotReader {

@@ -4,7 +4,7 @@ import { BigMapError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { Places } from "../../src/replica/places.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
-import type { KeyRange, ReadReceiver, StorageEngine } from "../../src/storage/storage-engine.js";
+import type { KeyRange, ReadRangeOptions, ReadReceiver, StorageEngine } from "../../src/storage/storage-engine.js";
 import { outcomesOf } from "../client/fixture.js";
 import { NodeUnderTest, keepLoopAlive, put, settleAll } from "./node-under-test.js";
 
@@ -142,8 +142,8 @@ class CountedReads {
     return new Proxy(engine, {
       get: (target, name) => {
         if (name === "readRows") {
-          return (range: KeyRange, maxRows: number, receiver: ReadReceiver) =>
-            void this.#held.then(() => target.readRows(range, maxRows, this.#counted(receiver)));
+          return (range: KeyRange, options: ReadRangeOptions, receiver: ReadReceiver) =>
+            void this.#held.then(() => target.readRows(range, options, this.#counted(receiver)));
         }
         const member: unknown = Reflect.get(target, name, target);
         return typeof member === "function" ? (member.bind(target) as unknown) : member;

@@ -13,6 +13,7 @@ import { smallMemory, temporaryFolder } from "./rocksdb-fixture.js";
 import { hasCode, wholePage, wholeRange } from "./text-rows.js";
 
 const rowCount = 400;
+const stepOptions = { maxRows: 100, maxBytes: 2 ** 20 };
 const keys = Array.from({ length: rowCount }, (_, i) => Buffer.from(`key ${String(i).padStart(4, "0")}`));
 const values = keys.map((_, i) => Buffer.alloc(100, i % 251));
 
@@ -94,7 +95,7 @@ async function readSteps(engine: StorageEngine): Promise<void> {
   let range = wholeRange;
   for (let read = 0, isLast = false; !isLast; range = { start: keyAfter(keys[read - 1] as Buffer), end: range.end }) {
     const found = await new Promise<PackedValues>((resolve, reject) => {
-      engine.readRows(range, 100, { resolve: (rows) => resolve(packedRows(rows.copy(), rows.isLast)), reject });
+      engine.readRows(range, stepOptions, { resolve: (rows) => resolve(packedRows(rows.copy(), rows.isLast)), reject });
     });
     for (; found.next(); read++) {
       assert.ok(found.bytes.subarray(found.start, found.end).equals(keys[read] as Buffer));

@@ -106,6 +106,46 @@ export function readConformance(current: () => StorageEngine): void {
       );
     });
 
+    test("ends after as many rows or as many bytes as were asked for, and nowhere else", async () => {
+      const batch = new WriteBatch();
+      for (let i = 0; i < 5_000; i++) batch.put(bytes(String(i).padStart(5, "0")), Buffer.alloc(195, i));
+      await current().write(batch, "os");
+      const shapes: [number, boolean][] = [];
+      for (const [maxRows, maxBytes] of [
+        [4_096, 2 ** 20],
+        [5_001, 2 ** 21],
+        [5_000, 2_000],
+        [5_000, 2_001],
+        [5_000, 1],
+        [7, 2 ** 20],
+      ] as const) {
+        const [rows, isLast] = await readRows("", "z", maxRows, maxBytes);
+        shapes.push([rows.length / 2, isLast]);
+      }
+      assert.deepEqual(shapes, [
+        [4_096, false],
+        [5_000, true],
+        [10, false],
+        [11, false],
+        [1, false],
+        [7, false],
+      ]);
+    });
+
+    test("hands over rows of one moment, whatever is written beside it", async () => {
+      const all = Array.from({ length: 3_000 }, (_, i) => String(i).padStart(5, "0"));
+      const write = (value: string): Promise<void> => current().write(batchOf(Object.fromEntries(all.map((key) => [key, value]))), "os");
+      await write("0");
+      for (let round = 1; round <= 20; round++) {
+        const writing = write(String(round));
+        const [rows, isLast] = await readRows("", "z", all.length + 1, 2 ** 20);
+        assert.equal(isLast, true);
+        assert.equal(rows.length, 2 * all.length);
+        assert.equal(new Set(rows.filter((_, i) => i % 2 === 1)).size, 1);
+        await writing;
+      }
+    });
+
     test("keeps its answers apart from those of other reads", async () => {
       await current().write(batchOf({ a: "1", b: "2" }), "fsync");
       // More keys than fit into the requests' memory: what is asked next waits for room, in order.
@@ -127,12 +167,16 @@ export function readConformance(current: () => StorageEngine): void {
   });
 
   /** Keys and values in turn, and whether they are the last. */
-  function readRows(start: string, end: string, maxRows: number): Promise<[string[], boolean]> {
+  function readRows(start: string, end: string, maxRows: number, maxBytes = 64 * 2 ** 10): Promise<[string[], boolean]> {
     return new Promise((resolve, reject: (error: BigMapError) => void) => {
-      current().readRows({ start: bytes(start), end: bytes(end) }, maxRows, {
-        resolve: (rows) => resolve([rows.copy().map((part) => (part as Buffer).toString("latin1")), rows.isLast]),
-        reject,
-      });
+      current().readRows(
+        { start: bytes(start), end: bytes(end) },
+        { maxRows, maxBytes },
+        {
+          resolve: (rows) => resolve([rows.copy().map((part) => (part as Buffer).toString("latin1")), rows.isLast]),
+          reject,
+        },
+      );
     });
   }
 
