@@ -48,3 +48,27 @@ export class PackedColumn {
     }
   }
 }
+
+/**
+ * Where parts of these lengths, one behind the other, begin and end: `count + 1` offsets. Errors: FRAME_INVALID where there are more or
+ * fewer lengths, or they do not add up to `totalBytes`. `what`: for people. HOT.
+ */
+export function readOffsets(lengths: FrameReader, count: number, totalBytes: number, what: string): Uint32Array {
+  const offsets = new Uint32Array(count + 1);
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    end += lengths.varint();
+    if (end > totalBytes) throw frameInvalid(`The ${what} are longer than their bytes`);
+    offsets[i + 1] = end;
+  }
+  if (end !== totalBytes || !lengths.atEnd) throw frameInvalid(`The ${what} do not add up to their bytes`);
+  return offsets;
+}
+
+/** One version for each of `count`. Errors: FRAME_INVALID. `what`: those that have them, for people. HOT. */
+export function readVersions(column: FrameReader, count: number, what: string): Float64Array {
+  const versions = new Float64Array(count);
+  for (let i = 0; i < count; i++) versions[i] = column.varint();
+  if (!column.atEnd) throw frameInvalid(`There are more versions than ${what}`);
+  return versions;
+}

@@ -7,7 +7,7 @@ import { FrameReader, frameInvalid, wireType } from "./frame-reader.js";
 import { FrameWriter, fieldBytes, numberFieldBytes, varintBytes } from "./frame-writer.js";
 import { bigmap } from "./gen/bigmap.js";
 import { fromOptionalLong, messageCodec, toLong } from "./message-codec.js";
-import { PackedColumn } from "./packed-column.js";
+import { PackedColumn, readOffsets, readVersions } from "./packed-column.js";
 import v1 = bigmap.v1;
 
 export interface PageRequest {
@@ -208,33 +208,16 @@ class PageFields {
     return {
       count,
       keys: this.#keys,
-      keyOffsets: readOffsets(this.#keyBytes.reader(frame), count, this.#keys.length),
+      keyOffsets: readOffsets(this.#keyBytes.reader(frame), count, this.#keys.length, "keys"),
       values: this.#values,
-      valueOffsets: hasValues ? readOffsets(this.#valueBytes.reader(frame), count, this.#values.length) : new Uint32Array(count + 1),
-      versions: readVersions(this.#versions.reader(frame), count),
+      valueOffsets: hasValues
+        ? readOffsets(this.#valueBytes.reader(frame), count, this.#values.length, "values")
+        : new Uint32Array(count + 1),
+      versions: readVersions(this.#versions.reader(frame), count, "entries"),
       // A copy: an application keeps it for long.
       cursor: this.#cursor.length === 0 ? undefined : Buffer.from(this.#cursor),
     };
   }
-}
-
-function readOffsets(lengths: FrameReader, count: number, totalBytes: number): Uint32Array {
-  const offsets = new Uint32Array(count + 1);
-  let end = 0;
-  for (let i = 0; i < count; i++) {
-    end += lengths.varint();
-    if (end > totalBytes) throw frameInvalid("The entries of a page are longer than their bytes");
-    offsets[i + 1] = end;
-  }
-  if (end !== totalBytes || !lengths.atEnd) throw frameInvalid("The entries of a page do not add up to their bytes");
-  return offsets;
-}
-
-function readVersions(column: FrameReader, count: number): Float64Array {
-  const versions = new Float64Array(count);
-  for (let i = 0; i < count; i++) versions[i] = column.varint();
-  if (!column.atEnd) throw frameInvalid("A page has more versions than entries");
-  return versions;
 }
 
 function wrongType(field: number): BigMapError {

@@ -4,7 +4,7 @@ import { limits } from "../base/limits.js";
 import { isUpdate, kindOf, conditionOf, operationCondition, operationKind, type OperationBatch } from "../base/operation-batch.js";
 import { FrameReader, frameInvalid, wireType } from "./frame-reader.js";
 import { FrameWriter, fieldBytes, numberFieldBytes, varintBytes } from "./frame-writer.js";
-import { PackedColumn } from "./packed-column.js";
+import { PackedColumn, readOffsets } from "./packed-column.js";
 
 /**
  * bigmap.v1.PipeRequest <-> OperationBatch, by hand because every operation of the fast road passes here. HOT: decoding
@@ -86,7 +86,7 @@ export function decodePipeRequest(frame: Buffer, nowMs: number): PipeRequestFram
       count,
       operations,
       keys,
-      keyOffsets: readKeyOffsets(fields.keyBytes.reader(frame), count, keys.length),
+      keyOffsets: readOffsets(fields.keyBytes.reader(frame), count, keys.length, "keys"),
       values,
       valueOffsets: readValueOffsets(fields.valueBytes.reader(frame), operations, values.length),
       ifVersions: readVersions(fields.ifVersions.reader(frame), operations, hasVersions),
@@ -195,18 +195,6 @@ function checkOperations(operations: Uint8Array): boolean {
     if (condition === operationCondition.ifVersion) hasVersions = true;
   }
   return hasVersions;
-}
-
-function readKeyOffsets(lengths: FrameReader, count: number, totalBytes: number): Uint32Array {
-  const offsets = new Uint32Array(count + 1);
-  let end = 0;
-  for (let i = 0; i < count; i++) {
-    end += lengths.varint();
-    if (end > totalBytes) throw frameInvalid("The keys are longer than their bytes");
-    offsets[i + 1] = end;
-  }
-  if (end !== totalBytes || !lengths.atEnd) throw frameInvalid("The keys do not add up to their bytes");
-  return offsets;
 }
 
 function readValueOffsets(lengths: FrameReader, operations: Uint8Array, totalBytes: number): Uint32Array {

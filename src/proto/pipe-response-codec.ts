@@ -5,7 +5,7 @@ import { noErrors, resultStatus, type ResultBatch } from "../base/operation-batc
 import { decodeErrorDetail, encodeErrorDetail } from "./error-codec.js";
 import { FrameReader, frameInvalid, wireType } from "./frame-reader.js";
 import { FrameWriter, fieldBytes, numberFieldBytes, varintBytes } from "./frame-writer.js";
-import { PackedColumn } from "./packed-column.js";
+import { PackedColumn, readVersions } from "./packed-column.js";
 
 /** Results of one batch, or of some of its operations. Undefined `indexes` mean all of them: whoever sent the batch checks the count. */
 export interface PipeAnswer {
@@ -152,7 +152,7 @@ class ResponseFields {
       count,
       indexes: readIndexes(this.indexes.reader(frame), count),
       statuses,
-      versions: readVersions(this.versions.reader(frame), count),
+      versions: readVersions(this.versions.reader(frame), count, "results"),
       values,
       valueOffsets: readValueOffsets(this.valueBytes.reader(frame), statuses, values.length),
       errors: this.errors ?? noErrors,
@@ -245,13 +245,6 @@ function readIndexes(column: FrameReader, count: number): Uint32Array | undefine
   for (let i = 0; i < count; i++) indexes[i] = column.uint32();
   if (!column.atEnd) throw frameInvalid("There are more indexes than results");
   return indexes;
-}
-
-function readVersions(column: FrameReader, count: number): Float64Array {
-  const versions = new Float64Array(count);
-  for (let i = 0; i < count; i++) versions[i] = column.varint();
-  if (!column.atEnd) throw frameInvalid("There are more versions than results");
-  return versions;
 }
 
 function readValueOffsets(lengths: FrameReader, statuses: Uint8Array, totalBytes: number): Uint32Array {
