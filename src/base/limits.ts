@@ -18,6 +18,14 @@ export const limits = {
   messageMaxBytes: 16 * mibBytes,
   /** How much one end of a connection may send before the other has taken any of it: as much as several large messages. */
   receiveWindowBytes: 4 * mibBytes,
+  /**
+   * Messages to a server of which a part has come: past the first, of all calls, those that take longer than so long are cut off; past the
+   * second, the oldest at once. Each counts so much at least.
+   */
+  partialMessagesTargetBytes: 256 * mibBytes,
+  partialMessagesMaxBytes: 512 * mibBytes,
+  partialMessageCrowdedMs: 2_000,
+  partialMessageLeastBytes: 8 * kibBytes,
   /** A part of a batch's answer is sent when its values reach this. */
   resultPartMaxBytes: 4 * mibBytes,
   /** A scan page stops when it has this many bytes of entries, or, without a filter by prefix, has read this many. */
@@ -41,7 +49,7 @@ export const limits = {
   scanRequestsMaxBytes: 1 * mibBytes,
   /**
    * A stream, a pipe or a unary answer of which the reader takes nothing for so long, or up to twice as long, is cut off, so that it does
-   * not hold what was written for ever.
+   * not hold what was written for ever; and so is a call of whose message nothing more comes for so long.
    */
   streamStallMostMs: 30_000,
   /**
@@ -108,6 +116,7 @@ export const limits = {
 
 assert(limits.keyMaxBytes + limits.valueMaxBytes + limits.entryOverheadBytes <= limits.batchMaxBytes, "an entry fits into a batch");
 assert(limits.batchMaxBytes < limits.messageMaxBytes, "a batch fits into a message");
+assert(limits.messageMaxBytes < limits.partialMessagesTargetBytes, "a message fits among those that are not whole");
 assert(limits.resultPartMaxBytes + limits.valueMaxBytes < limits.messageMaxBytes, "a part of an answer fits into a message");
 assert(limits.scanPageMaxBytes + limits.valueMaxBytes + limits.keyMaxBytes < limits.messageMaxBytes, "a scan page fits into a message");
 assert(limits.scanPagesOfStreamMost < limits.scanPagesServedMost, "one client leaves places for others");

@@ -35,6 +35,40 @@ export function widenReceiveWindow(call: object): void {
   session.setLocalWindowSize(limits.receiveWindowBytes);
 }
 
-function streamOf(call: object): ServerHttp2Stream | undefined {
+/** The stream of HTTP/2 below a call, as a handler has it. */
+export function streamOf(call: object): ServerHttp2Stream | undefined {
   return (call as { readonly call?: { readonly stream?: ServerHttp2Stream } }).call?.stream;
+}
+
+/** What the library's decoder of one call knows (stream-decoder.ts). */
+interface Decoder {
+  write: (data: Buffer) => Buffer[];
+  /** 0: between two messages. */
+  readonly readState: number;
+  readonly readPartialMessage: readonly Buffer[];
+  readonly readMessageSize: number;
+  readonly readMessageRemaining: number;
+}
+
+/** What a slice costs beside its bytes: a message may come in slices of one byte. */
+const sliceOverheadBytes = 128;
+
+/**
+ * Calls `run` for all that comes on a call, as an interceptor has it: with the bytes that are held of a message that is not whole, 0 where
+ * there is none, and with whether one became whole. The call's stream; undefined where the library gives no access to it. HOT.
+ */
+export function onMessageParts(call: object, run: (partBytes: number, wasCompleted: boolean) => void): ServerHttp2Stream | undefined {
+  const { stream, decoder } = call as { readonly stream?: ServerHttp2Stream; readonly decoder?: Decoder };
+  if (stream === undefined || decoder === undefined) return undefined;
+  const write = decoder.write.bind(decoder);
+  decoder.write = (data) => {
+    const messages = write(data);
+    run(decoder.readState === 0 ? 0 : partBytesOf(decoder), messages.length > 0);
+    return messages;
+  };
+  return stream;
+}
+
+function partBytesOf({ readMessageSize, readMessageRemaining, readPartialMessage }: Decoder): number {
+  return 1 + readMessageSize - readMessageRemaining + sliceOverheadBytes * readPartialMessage.length;
 }

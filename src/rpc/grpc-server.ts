@@ -7,6 +7,7 @@ import { sleep, type Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 import type { Logger } from "../base/logger.js";
 import { serviceNames } from "../proto/methods.js";
+import { PartialMessages } from "./partial-messages.js";
 import type { Service } from "./service.js";
 import { serverOptions } from "./transport-options.js";
 
@@ -48,7 +49,8 @@ export class GrpcServer {
 
   /** Starts to listen. Errors: LISTEN_FAILED. */
   static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
-    const server = new grpc.Server(serverOptions);
+    const partialMessages = new PartialMessages(options.clock);
+    const server = new grpc.Server({ ...serverOptions, interceptors: [partialMessages.interceptor] });
     for (const service of options.services) server.addService(service.definition, service.implementation);
     const health = new HealthImplementation(Object.fromEntries(["", ...serviceNames].map((name) => [name, "SERVING"])));
     health.addToServer(server);
