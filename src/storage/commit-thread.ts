@@ -20,6 +20,8 @@ export const commitState = { finished: 0, announced: 1, words: 2 } as const;
 
 export interface CommitWorkerData {
   readonly handle: bigint;
+  /** RocksDB's. */
+  readonly folder: string;
   readonly ring: SharedArrayBuffer;
   readonly state: Int32Array;
 }
@@ -50,10 +52,10 @@ export class CommitThread {
     this.#ring = ring;
   }
 
-  static async start(handle: bigint): Promise<CommitThread> {
+  static async start(handle: bigint, folder: string): Promise<CommitThread> {
     const state = new Int32Array(new SharedArrayBuffer(commitState.words * Int32Array.BYTES_PER_ELEMENT));
     const ring = requestRingMemory(ringBytes);
-    const workerData: CommitWorkerData = { handle, ring, state };
+    const workerData: CommitWorkerData = { handle, folder, ring, state };
     let settled = 0;
     const onMessage = (queue: WorkerQueue<void>, answer: CommitAnswer): void => {
       // First lower the flag, then read the counter: a request that finishes in between is announced again.

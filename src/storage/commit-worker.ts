@@ -2,6 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { assert } from "../base/errors.js";
 import { commitKind, commitState, type CommitAnswer, type CommitWorkerData } from "./commit-thread.js";
+import { LogRunway } from "./log-runway.js";
 import { RequestTaker } from "./request-ring.js";
 import { RowOrder } from "./row-order.js";
 import { shareRocks } from "./rocksdb-binding.js";
@@ -13,11 +14,12 @@ const groupMaxBytes = 8 * 2 ** 20;
 
 assert(parentPort !== null, "the commit worker runs in a worker thread");
 const port: MessagePort = parentPort;
-const { handle, ring: ringMemory, state } = workerData as CommitWorkerData;
+const { handle, folder, ring: ringMemory, state } = workerData as CommitWorkerData;
 const database = await shareRocks(handle);
 const ring = new RequestTaker(ringMemory);
 /** Reused, so that its memory is too. */
 const batch = database._chainedBatch();
+const runway = new LogRunway(folder);
 const rowOrder = new RowOrder();
 /** Requests taken and neither finished nor failed. */
 let takenCount = 0;
@@ -42,6 +44,8 @@ async function runRequests(): Promise<void> {
       writeBatch();
       takenCount++;
       await deleteRange(ring.payload);
+      // It is logged and not synced; a write of nothing syncs the log.
+      if (runway.isAhead()) batch._writeSync({ sync: true });
       ring.release();
       finish();
     } else {
@@ -68,7 +72,8 @@ function addRows(kind: number): void {
 
 function writeBatch(): void {
   if (takenCount === 0) return;
-  batch._writeSync({ sync: batchSync });
+  if (batchSync) runway.extendFor(batchBytes);
+  batch._writeSync({ sync: batchSync || runway.endsBefore() });
   batch._clear();
   batchBytes = 0;
   batchSync = false;

@@ -60,6 +60,7 @@ export async function openRocksEngine(folder: string, options: RocksEngineOption
     yieldInCompactions();
     return await startThreads(
       database,
+      folder,
       opened.memtableMemoryBudget * compactionPerBudget,
       options.readThreads ?? Math.min(4, availableParallelism()),
     );
@@ -68,9 +69,17 @@ export async function openRocksEngine(folder: string, options: RocksEngineOption
   }
 }
 
-async function startThreads(database: RocksDatabase, compactionMaxBytes: number, readThreads: number): Promise<StorageEngine> {
+async function startThreads(
+  database: RocksDatabase,
+  folder: string,
+  compactionMaxBytes: number,
+  readThreads: number,
+): Promise<StorageEngine> {
   try {
-    const [commits, reads] = await Promise.all([CommitThread.start(database.handle), ReadThreads.start(database.handle, readThreads)]);
+    const [commits, reads] = await Promise.all([
+      CommitThread.start(database.handle, folder),
+      ReadThreads.start(database.handle, readThreads),
+    ]);
     return new RocksEngine(database, compactionMaxBytes, commits, reads);
   } catch (error) {
     await database.close();
