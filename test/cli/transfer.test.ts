@@ -254,19 +254,58 @@ describe("loading", () => {
     assert.ok(most > 500 && most <= 16 * 500, String(most));
   });
 
-  test("a key that comes again is written after its forerunner, so that the last row wins", async () => {
-    const stored = new Map<string, string>();
-    let turn = 0;
-    const write = async (puts: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> => {
-      const batch = entriesOf(puts);
-      // Earlier batches take longer.
-      for (let i = 0; i < 20 - turn++; i++) await new Promise((resolve) => setImmediate(resolve));
-      for (const { key, value } of batch) stored.set(Buffer.from(key).toString(), Buffer.from(value).toString());
-      return nothing;
-    };
-    const rows = Array.from({ length: 3_000 }, (_, i) => row(i + 1, `key ${i % 600}`, String(i)));
-    await loadRows(from(rows), write, options());
-    for (let i = 0; i < 600; i++) assert.equal(stored.get(`key ${i}`), String(2_400 + i));
+  for (const distinct of [1, 10, 600, 1_500, 2_500]) {
+    test(`the last row of a key wins, and all count, where ${distinct} keys come again and again`, async () => {
+      const stored = new Map<string, string>();
+      let turn = 0;
+      let batches = 0;
+      const write = async (puts: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> => {
+        const batch = entriesOf(puts);
+        batches++;
+        // Earlier batches take longer.
+        for (let i = 0; i < 20 - turn++; i++) await new Promise((resolve) => setImmediate(resolve));
+        for (const { key, value } of batch) stored.set(Buffer.from(key).toString(), Buffer.from(value).toString());
+        return nothing;
+      };
+      const rows = Array.from({ length: 6_000 }, (_, i) => row(i + 1, `key ${i % distinct}`, String(i)));
+      const summary = await loadRows(from(rows), write, options());
+      const last = new Map(rows.map((_, i) => [`key ${i % distinct}`, String(i)]));
+      assert.deepEqual(stored, last);
+      // No batch is cut short for a key that comes again: a round trip for every few rows was what made such imports slow.
+      assert.deepEqual([summary.entries, batches], [6_000, 6]);
+    });
+  }
+
+  test("a row that was refused is no failure where a later row of its key in the same batch was written, else it is", async () => {
+    const refuse =
+      (...refused: readonly string[]) =>
+      (puts: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> => {
+        const overloaded = new BigMapError("OVERLOADED", "Not now");
+        const places = entriesOf(puts).flatMap(({ value }, i) => (refused.includes(Buffer.from(value).toString()) ? [i] : []));
+        return Promise.resolve(new Map(places.map((place) => [place, overloaded] as const)));
+      };
+    const rows = [row(1, "a", "1"), row(2, "b", "2"), row(3, "a", "3"), row(4, "a", "4"), row(5, "c", "5")];
+    assert.equal((await loadRows(from(rows), refuse("1"), options())).entries, 5);
+    assert.equal((await loadRows(from(rows), refuse("1", "3"), options())).entries, 5);
+    await assert.rejects(loadRows(from(rows), refuse("1", "4"), options()), { code: "OVERLOADED", message: "Line 4: Not now" });
+    await assert.rejects(loadRows(from(rows), refuse("2"), options()), { code: "OVERLOADED", message: "Line 2: Not now" });
+  });
+
+  test("a batch that waits for another of its keys is not written once that one has failed, or the import is interrupted", async () => {
+    const rows = Array.from({ length: 3_000 }, (_, i) => row(i + 1, `key ${i % 1_000}`, String(i)));
+    for (const isInterrupted of [false, true]) {
+      const interrupt = new AbortController();
+      let batches = 0;
+      const write = async ({ count }: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> => {
+        batches += count > 0 ? 1 : 0;
+        await new Promise((resolve) => setImmediate(resolve));
+        if (isInterrupted) interrupt.abort();
+        else throw new BigMapError("UNAVAILABLE", "Nobody there");
+        return nothing;
+      };
+      await assert.rejects(loadRows(from(rows), write, options({ signal: interrupt.signal })));
+      assert.equal(batches, 1);
+    }
   });
 
   test("the first failure stops it and names the line", async () => {

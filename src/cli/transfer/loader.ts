@@ -3,7 +3,7 @@ import { BigMapError } from "../../base/errors.js";
 import type { BatchShape } from "../../base/operation-batch-builder.js";
 import { limits } from "../../base/limits.js";
 import { PackedPuts } from "../../client/packed-puts.js";
-import { BusyKeys } from "./busy-keys.js";
+import { BusyKeys, claims } from "./busy-keys.js";
 import type { RowColumns } from "./row-columns.js";
 import type { ReadRow } from "./row-stream.js";
 
@@ -22,6 +22,7 @@ export interface LoadOptions {
 }
 
 export interface LoadSummary {
+  /** Rows whose entry was written; of several rows of one key each counts. */
   readonly entries: number;
   /** Keys and values written. */
   readonly bytes: number;
@@ -41,9 +42,10 @@ const batchRoom: BatchShape = { count: batchMaxEntries, keyBytes: 32 * 1024, val
 const batchesInFlight = 6;
 
 /**
- * Writes rows in batches, several in flight; memory is bounded by them. A key that comes again waits for its forerunner,
- * so that the last row of a key wins. Errors: the first bad row's with its line number, unless `skipBad`; whatever
- * the writer rejects with.
+ * Writes rows in batches, several in flight; memory is bounded by them. The last row of a key wins: rows of one batch are written in
+ * their order, and a batch with a key of another that is in flight is sent once that one is answered, as a row that the server
+ * asks to send again would come behind the newer one else. Errors: the first bad row's with its line number, unless `skipBad`;
+ * whatever the writer rejects with.
  */
 export async function loadRows(rows: AsyncIterable<RowColumns>, write: EntryWriter, options: LoadOptions): Promise<LoadSummary> {
   const loader = new Loader(write, options);
@@ -65,8 +67,23 @@ class Batch {
   /** Of key and value together. */
   readonly sizes: number[] = [];
   readonly puts = new PackedPuts(batchRoom);
+  /** Batches in flight that have a key of this one. */
+  readonly forerunners = new Set<number>();
+  /** Of a row whose key comes again in this batch: the place of the next row with it. */
+  readonly #successors = new Map<number, number>();
 
   constructor(readonly number: number) {}
+
+  succeed(earlierPlace: number, place: number): void {
+    this.#successors.set(earlierPlace, place);
+  }
+
+  /** Whether a later row of the same key was written, so that nothing is lost with this one. */
+  isSuperseded(place: number, failures: ReadonlyMap<number, BigMapError>): boolean {
+    let later = this.#successors.get(place);
+    while (later !== undefined && failures.has(later)) later = this.#successors.get(later);
+    return later !== undefined;
+  }
 
   get count(): number {
     return this.sizes.length;
@@ -81,7 +98,8 @@ class Loader {
   readonly #write: EntryWriter;
   readonly #options: LoadOptions;
   readonly #startedMs: number;
-  readonly #inFlight = new Set<Promise<void>>();
+  /** By the numbers of the batches. They never reject. */
+  readonly #inFlight = new Map<number, Promise<void>>();
   readonly #busyKeys = new BusyKeys();
   #batch: Batch;
   #entries = 0;
@@ -134,17 +152,19 @@ class Loader {
     const wrongSize = sizeError(keyBytes, valueBytes);
     if (wrongSize !== undefined) return this.#takeBad(lineNumber, wrongSize);
     const wait = this.#batch.count === 0 || this.#batch.hasRoomFor(keyBytes + valueBytes) ? undefined : this.#sendAndWait();
-    if (!this.#busyKeys.claim(bytes, keyStart, keyEnd, this.#batch.number)) {
-      return this.#takeAfterForerunner(wait, lineNumber, bytes, keyStart, keyEnd, valueStart, valueEnd);
-    }
-    const { lineNumbers, sizes, puts } = this.#batch;
+    const batch = this.#batch;
+    const holder = this.#busyKeys.claim(bytes, keyStart, keyEnd, batch.number, batch.count);
+    if (holder === claims.noRoom) return this.#takeAfterAll(wait, lineNumber, bytes, keyStart, keyEnd, valueStart, valueEnd);
+    if (holder === batch.number) batch.succeed(this.#busyKeys.earlierPlace, batch.count);
+    else if (holder !== claims.free) batch.forerunners.add(holder);
+    const { lineNumbers, sizes, puts } = batch;
     lineNumbers.push(lineNumber);
     sizes.push(keyBytes + valueBytes);
     puts.add(bytes, keyStart, keyEnd, valueStart, valueEnd);
     return wait;
   }
 
-  async #takeAfterForerunner(
+  async #takeAfterAll(
     wait: Promise<void> | undefined,
     lineNumber: number,
     bytes: Uint8Array,
@@ -172,13 +192,13 @@ class Loader {
   /** Resolves when there is room for one more batch. */
   async #sendAndWait(): Promise<void> {
     this.#send();
-    if (this.#inFlight.size >= batchesInFlight) await Promise.race(this.#inFlight);
+    if (this.#inFlight.size >= batchesInFlight) await Promise.race(this.#inFlight.values());
     this.#throwFailure();
   }
 
   async #drain(): Promise<void> {
     this.#send();
-    await Promise.all(this.#inFlight);
+    await Promise.all(this.#inFlight.values());
     this.#throwFailure();
   }
 
@@ -186,13 +206,22 @@ class Loader {
     const batch = this.#batch;
     if (batch.count === 0) return;
     this.#batch = this.#newBatch(batch.number + 1);
-    const written = this.#write(batch.puts)
+    const sent = batch.forerunners.size === 0 ? this.#write(batch.puts) : this.#writeAfterForerunners(batch);
+    const written = sent
       .then((failures) => this.#settle(batch, failures))
       .catch((error: unknown) => {
         this.#failure ??= error as Error;
-      });
-    this.#inFlight.add(written);
-    void written.then(() => this.#inFlight.delete(written));
+      })
+      .then(() => void this.#inFlight.delete(batch.number));
+    this.#inFlight.set(batch.number, written);
+  }
+
+  async #writeAfterForerunners({ forerunners, puts }: Batch): Promise<ReadonlyMap<number, BigMapError>> {
+    for (const number of forerunners) await this.#inFlight.get(number);
+    // Else it would write behind the row at which the import stops.
+    this.#throwFailure();
+    this.#options.signal.throwIfAborted();
+    return this.#write(puts);
   }
 
   #newBatch(number: number): Batch {
@@ -200,11 +229,12 @@ class Loader {
     return new Batch(number);
   }
 
-  #settle({ number, lineNumbers, sizes }: Batch, failures: ReadonlyMap<number, BigMapError>): void {
-    this.#busyKeys.settle(number);
+  #settle(batch: Batch, failures: ReadonlyMap<number, BigMapError>): void {
+    const { lineNumbers, sizes } = batch;
+    this.#busyKeys.settle(batch.number);
     for (let i = 0; i < sizes.length; i++) {
       const error = failures.size === 0 ? undefined : failures.get(i);
-      if (error === undefined) {
+      if (error === undefined || batch.isSuperseded(i, failures)) {
         this.#entries++;
         this.#bytes += sizes[i] as number;
       } else {

@@ -50,6 +50,8 @@ export function importVerb(context: VerbContext): Command {
       `
 Files are in UTF-8: a row with other bytes is a bad row. \`bigmap export\` writes such keys and values as base64.
 
+Of several rows with one key the last one stays. Each of them counts as an entry imported, so that a map may have fewer entries.
+
 Exits with 0 where every row was loaded. With --skip-bad and bad rows it loads the others, names each bad row with its line, and exits
 with 1; without, the first bad row ends the import.
 
