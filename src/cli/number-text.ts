@@ -6,6 +6,11 @@ export function formatCount(count: number): string {
   return grouped.format(count);
 }
 
+/** 1, "round" → "1 round"; 2, "entry", "entries" → "2 entries". */
+export function countText(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
 /** 0.125 → "12.5%". */
 export function formatShare(share: number): string {
   return `${(share * 100).toFixed(1)}%`;

@@ -1,13 +1,13 @@
-import { CsvError, parse, type Info } from "csv-parse";
-import { pipeline, type Readable } from "node:stream";
+import { isUtf8 } from "node:buffer";
+import type { Readable } from "node:stream";
 import { BigMapError } from "../../base/errors.js";
-import { limits } from "../../base/limits.js";
-import { entryFields, entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
+import { countText } from "../number-text.js";
+import { RecordScanner } from "./record-scanner.js";
+import { entryFields, entryOfRow, rowOfEntry, type Entry, type RowMapping } from "./row.js";
 import { RowColumns } from "./row-columns.js";
+import { atLine, notUtf8 } from "./row-errors.js";
 import type { ReadRow, RowReader } from "./row-stream.js";
-import { notUtf8, Utf8Check } from "./utf8-check.js";
-
-const recordMaxChars = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
+import { withoutMark } from "./text-encoding.js";
 
 /** The first line of an export: the names of the columns. */
 export function delimitedHeader(delimiter: string): string {
@@ -21,82 +21,89 @@ export function delimitedLine(entry: Entry, delimiter: string): string {
 }
 
 /**
- * Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header, or is not UTF-8, is an error of that row.
- * Errors: INVALID_ARGUMENT where the header is not UTF-8.
+ * Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header, is not UTF-8, or has a quote where none may
+ * be is an error of that row. Errors: INVALID_ARGUMENT where the header is such a row.
  */
 export function delimitedReader(delimiter: string): RowReader {
   return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
-    const skipped: ReadRow[] = [];
-    const check = new Utf8Check();
-    const parser = parse({
-      delimiter,
-      bom: true,
-      columns: (header: string[]) => {
-        if (check.takeFlawsBefore(parser.info.bytes)) throw notUtf8(`Line ${parser.info.lines}: The header`);
-        return header;
-      },
-      info: true,
-      skip_empty_lines: true,
-      skip_records_with_error: true,
-      max_record_size: recordMaxChars,
-      on_skip: (error) => {
-        skipped.push({ lineNumber: lineOf(error), entry: undefined, error: rowError(error) });
-        return undefined;
-      },
-    });
-    // Errors of either stream reach the loop below through the parser.
-    pipeline(
-      input,
-      (source) => check.watch(source),
-      parser,
-      () => undefined,
-    );
-    try {
-      for await (const { record, info } of parser as AsyncIterable<{ record: Row; info: Info }>) {
-        // The parser is ahead of this loop: a bad row waits for its turn, so that rows come in the order of their lines.
-        while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield RowColumns.of([skipped.shift() as ReadRow]);
-        const isBad = check.takeFlawsBefore(info.bytes) && hasReplacement(record);
-        yield RowColumns.of([isBad ? badRow(info.lines) : readRecord(record, info.lines, mapping)]);
-      }
-    } catch (error) {
-      throw rowError(error as Error);
+    const parser = new RecordParser(delimiter, mapping);
+    let begun = Buffer.alloc(0);
+    let more: Buffer[] = [];
+    let moreBytes = 0;
+    for await (const chunk of withoutMark(input)) {
+      more.push(chunk);
+      moreBytes += chunk.length;
+      // A record without an end yet is looked at from its begin: once for each time that it doubles.
+      if (moreBytes < begun.length) continue;
+      const block = begun.length === 0 && more.length === 1 ? chunk : Buffer.concat([begun, ...more]);
+      more = [];
+      moreBytes = 0;
+      yield parser.rowsOf(block, false);
+      begun = Buffer.from(block.subarray(parser.end));
     }
-    yield RowColumns.of(skipped);
+    yield parser.rowsOf(Buffer.concat([begun, ...more]), true);
   };
 }
 
-function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadRow {
-  try {
-    return { lineNumber, entry: entryOfRow(record, JSON.stringify(record), mapping), error: undefined };
-  } catch (error) {
-    return { lineNumber, entry: undefined, error: BigMapError.from(error) };
+class RecordParser {
+  /** How much of the last block was read; what is behind it is the begin of a record. */
+  end = 0;
+  readonly #scanner: RecordScanner;
+  readonly #mapping: RowMapping;
+  #header: readonly string[] | undefined;
+
+  constructor(delimiter: string, mapping: RowMapping) {
+    this.#scanner = new RecordScanner(delimiter);
+    this.#mapping = mapping;
   }
-}
 
-function badRow(lineNumber: number): ReadRow {
-  return { lineNumber, entry: undefined, error: notUtf8("The row") };
-}
-
-/** Bad bytes were read as U+FFFD. A row without one follows a row that was skipped, whose bytes were the bad ones. */
-function hasReplacement(record: Row): boolean {
-  return Object.values(record).some((cell) => (cell as string).includes("\uFFFD"));
-}
-
-function rowError(error: Error | undefined): BigMapError {
-  if (error instanceof BigMapError) return error;
-  if (error instanceof CsvError) {
-    return new BigMapError("INVALID_ARGUMENT", error.message, {
-      cause: error,
-      hint: "Correct the row, or pass over such rows with --skip-bad.",
-    });
+  /** `isEnd`: nothing follows the block. */
+  rowsOf(block: Buffer, isEnd: boolean): RowColumns {
+    const scanner = this.#scanner;
+    const rows: ReadRow[] = [];
+    const isGood = isUtf8(block);
+    let at = 0;
+    while (at < block.length) {
+      const finding = scanner.scan(block, at, isEnd);
+      if (finding === "unfinished") break;
+      if (finding === "bad") this.#addRow(rows, undefined, isGood);
+      else if (finding === "record") this.#addRow(rows, block.subarray(at, scanner.next), isGood);
+      at = scanner.next;
+    }
+    this.end = at;
+    return RowColumns.of(rows);
   }
-  return BigMapError.from(error);
-}
 
-/** csv-parse hangs the facts on its errors without naming them in their type. */
-function lineOf(error: CsvError | undefined): number {
-  const line: unknown = error?.["lines"];
-  return typeof line === "number" ? line : 0;
+  /** `record`: undefined where it is bad. */
+  #addRow(rows: ReadRow[], record: Buffer | undefined, isGood: boolean): void {
+    const { lineNumber, cells, error } = this.#scanner;
+    try {
+      if (record === undefined) throw BigMapError.from(error);
+      if (!isGood && !isUtf8(record)) throw notUtf8(this.#header === undefined ? "The header" : "The row");
+      if (this.#header === undefined) this.#header = cells;
+      else rows.push({ lineNumber, entry: this.#entryOf(cells, this.#header), error: undefined });
+    } catch (thrown) {
+      const failure = BigMapError.from(thrown);
+      if (this.#header === undefined) throw atLine(lineNumber, failure);
+      rows.push({ lineNumber, entry: undefined, error: failure });
+    }
+  }
+
+  #entryOf(cells: readonly string[], header: readonly string[]): Entry {
+    if (cells.length !== header.length) {
+      throw new BigMapError(
+        "INVALID_ARGUMENT",
+        `The row has ${countText(cells.length, "cell")}, the header ${countText(header.length, "cell")}`,
+        {
+          hint: "Correct the row, or pass over such rows with --skip-bad; the format is that of the file's name, or of --format.",
+        },
+      );
+    }
+    // Without a prototype, so that a column may have any name.
+    const row = Object.create(null) as Record<string, unknown>;
+    for (let i = 0; i < cells.length; i++) row[header[i] as string] = cells[i];
+    return entryOfRow(row, JSON.stringify(row), this.#mapping);
+  }
 }
 
 /** What looks like markup to a CSV reader is quoted; so are blanks at either end, which some readers trim. */

@@ -5,6 +5,7 @@ import { limits } from "../../base/limits.js";
 import { PackedPuts } from "../../client/packed-puts.js";
 import { BusyKeys, claims } from "./busy-keys.js";
 import type { RowColumns } from "./row-columns.js";
+import { atLine } from "./row-errors.js";
 import type { ReadRow } from "./row-stream.js";
 
 /** Where entries go. Resolves to what was not written, by its place. */
@@ -259,8 +260,4 @@ function sizeError(keyBytes: number, valueBytes: number): BigMapError | undefine
   if (keyBytes === 0) return new BigMapError("KEY_EMPTY", "The key is empty");
   if (keyBytes > limits.keyMaxBytes) return new BigMapError("KEY_TOO_LARGE", `The key has ${keyBytes} bytes`);
   return valueBytes > limits.valueMaxBytes ? new BigMapError("VALUE_TOO_LARGE", `The value has ${valueBytes} bytes`) : undefined;
-}
-
-function atLine(lineNumber: number, error: BigMapError): BigMapError {
-  return new BigMapError(error.code, `Line ${lineNumber}: ${error.message}`, { cause: error, hint: error.hint, retry: error.retry });
 }

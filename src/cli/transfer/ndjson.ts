@@ -2,23 +2,21 @@
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { BigMapError } from "../../base/errors.js";
-import { limits } from "../../base/limits.js";
-import { lineBlocks } from "./line-blocks.js";
+import { lineBlocks, overlongLine } from "./line-blocks.js";
+import { notUtf8, rowMaxBytes, tooLong } from "./row-errors.js";
 import { entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
 import { RowColumns } from "./row-columns.js";
 import { RowScanner } from "./row-scanner.js";
 import type { ReadRow } from "./row-stream.js";
-import { notUtf8 } from "./utf8-check.js";
 
-/** A longer line cannot be an entry: JSON writes a byte with at most 6 characters, and both limits are in bytes. */
-const lineMaxBytes = 8 * (limits.keyMaxBytes + limits.valueMaxBytes);
 const newline = 0x0a;
+const ndjsonHint = "If the file has no JSON object on each line, name its format with --format; ";
 
-/** Rows of newline-delimited JSON; empty lines are passed over. Errors: INVALID_ARGUMENT where a line has no end. */
+/** Rows of newline-delimited JSON; empty lines are passed over, and a line that is too long is one bad row. */
 export async function* readNdjson(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
   const parser = new RowParser(mapping);
-  for await (const block of lineBlocks(input, lineMaxBytes)) {
-    const rows = parser.rowsOf(block);
+  for await (const block of lineBlocks(input, rowMaxBytes)) {
+    const rows = block === overlongLine ? parser.rowOfOverlongLine() : parser.rowsOf(block);
     if (rows.count > 0) yield rows;
   }
 }
@@ -46,11 +44,17 @@ class RowParser {
       const found = block.indexOf(newline, start);
       const end = found < 0 ? block.length : found;
       this.#lineNumber++;
-      if (isGood || isUtf8(block.subarray(start, end))) this.#addRow(rows, block, start, end, scanner);
+      if (end - start > rowMaxBytes) {
+        rows.addObject({ lineNumber: this.#lineNumber, entry: undefined, error: tooLong("The line", ndjsonHint) });
+      } else if (isGood || isUtf8(block.subarray(start, end))) this.#addRow(rows, block, start, end, scanner);
       else rows.addObject({ lineNumber: this.#lineNumber, entry: undefined, error: notUtf8("The line") });
       start = end + 1;
     }
     return rows;
+  }
+
+  rowOfOverlongLine(): RowColumns {
+    return RowColumns.of([{ lineNumber: ++this.#lineNumber, entry: undefined, error: tooLong("The line", ndjsonHint) }]);
   }
 
   #addRow(rows: RowColumns, block: Buffer, lineStart: number, lineEnd: number, scanner: RowScanner): void {
