@@ -163,3 +163,47 @@ describe("the command as a process, against a server", () => {
     assert.equal((await bigmap(["get", "users", "carol"])).stdout, "kept\n");
   });
 });
+
+describe("npm start", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`hands ${signal} on to the server, which stops in order`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
+      const words = [
+        "start",
+        "--silent",
+        "--",
+        "--json",
+        "--data",
+        folder,
+        "--listen",
+        "127.0.0.1:0",
+        "--memory",
+        "64MiB",
+        "--log-level",
+        "silent",
+      ];
+      const root = fileURLToPath(new URL("../../../", import.meta.url));
+      const npm = spawn("npm", words, { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
+      npm.stderr.resume();
+      let pid = 0;
+      try {
+        const lines = createInterface({ input: npm.stdout });
+        const [line] = (await once(lines, "line")) as [string];
+        pid = (JSON.parse(line) as { pid: number }).pid;
+        // Its end closes the pipe, whoever is between.
+        const closed = once(npm, "close");
+        npm.kill(signal);
+        await closed;
+        assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+      } finally {
+        npm.kill("SIGKILL");
+        try {
+          if (pid > 0) process.kill(pid, "SIGKILL");
+        } catch {
+          // It ended, as it should.
+        }
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  }
+});
