@@ -1,5 +1,5 @@
 import { formatSizeBytes } from "../../base/bytes.js";
-import { formatCount } from "../number-text.js";
+import { countText, formatCount } from "../number-text.js";
 import type { Comparison } from "./comparison.js";
 import { benchKinds, formatMix } from "./mix.js";
 import type { KindFigures, RunFigures } from "./recorder.js";
@@ -14,7 +14,10 @@ export function settingsLines(settings: BenchSettings): string[] {
     ["value", formatSizeBytes(settings.valueBytes)],
     ["mix", `${formatMix(settings.mix)}${settings.workload === undefined ? "" : ` (YCSB workload ${settings.workload})`}`],
     ["distribution", settings.distribution],
-    ["road", settings.road === "both" ? `pipe and unary in turns, ${settings.rounds} rounds, each kind by itself` : settings.road],
+    [
+      "road",
+      settings.road === "both" ? `pipe and unary in turns, ${countText(settings.rounds, "round")}, each kind by itself` : settings.road,
+    ],
     ["callers", `${formatCount(settings.callers)}, each awaits one operation at a time`],
     ["duration", `${settings.durationMs / 1000} s after ${settings.warmupMs / 1000} s of warm-up`],
     ["seed", String(settings.seed)],
