@@ -35,6 +35,9 @@ describe("help", () => {
       assert.deepEqual([exitCode, stderr], [0, ""]);
       assert.match(stdout, new RegExp(`Examples?:\\n(.*\\n)*.*bigmap ${verb}`));
       assert.match(stdout, /--endpoint <host:port>[^]*--json/);
+      // A line that is a little too long for the terminal leaves a line of one word.
+      const description = stdout.split("\n\n")[1] ?? "";
+      assert.doesNotMatch(description, /\n\S+\n/);
     });
   }
 

@@ -18,8 +18,8 @@ export function scanVerb(context: VerbContext): Command {
   const command = new Command("scan")
     .summary("print entries, all or those with a prefix")
     .description(
-      "Prints entries in ring order (not in key order), one a line: key, tab, value. Where --limit ends the scan, stderr has the\n" +
-        "cursor with which the next one goes on. Use --json or `bigmap export` where keys or values may hold tabs or newlines.",
+      "Prints entries in ring order (not in key order), one a line: key, tab, value. Where --limit ends the scan, stderr has\n" +
+        "the cursor with which the next one goes on. Use --json or `bigmap export` where keys or values may hold tabs\nor newlines.",
     )
     .argument("<map>", "name of the map")
     .option("--prefix <text>", "only keys that begin with this text")
