@@ -122,8 +122,8 @@ describe("rows that are no UTF-8", () => {
       "m,\xff",
     ];
     const wanted = [
-      [2, "INVALID_ARGUMENT"],
-      [5, "c = d\ne"],
+      [4, "INVALID_ARGUMENT"],
+      [6, "c = d\ne"],
       ...[
         [7, "INVALID_ARGUMENT"],
         [8, "f = g"],

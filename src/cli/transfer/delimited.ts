@@ -1,13 +1,12 @@
-import { isUtf8 } from "node:buffer";
-import type { Readable } from "node:stream";
+import { CsvError, parse, type Info } from "csv-parse";
+import { pipeline, type Readable } from "node:stream";
+import { formatSizeBytes } from "../../base/bytes.js";
 import { BigMapError } from "../../base/errors.js";
-import { countText } from "../number-text.js";
-import { RecordScanner } from "./record-scanner.js";
-import { entryFields, entryOfRow, rowOfEntry, type Entry, type RowMapping } from "./row.js";
+import { entryFields, entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
 import { RowColumns } from "./row-columns.js";
-import { atLine, notUtf8 } from "./row-errors.js";
+import { atLine, notUtf8, rowMaxBytes } from "./row-errors.js";
 import type { ReadRow, RowReader } from "./row-stream.js";
-import { withoutMark } from "./text-encoding.js";
+import { Utf8Check } from "./utf8-check.js";
 
 /** The first line of an export: the names of the columns. */
 export function delimitedHeader(delimiter: string): string {
@@ -21,89 +20,116 @@ export function delimitedLine(entry: Entry, delimiter: string): string {
 }
 
 /**
- * Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header, is not UTF-8, or has a quote where none may
- * be is an error of that row. Errors: INVALID_ARGUMENT where the header is such a row.
+ * Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header, or is not UTF-8, is an error of that row; one
+ * with a quote that is never closed takes the rest of the file. Errors: INVALID_ARGUMENT where the header is not UTF-8, or a row goes on
+ * for more than `rowMaxBytes` and a chunk of the input, as one with such a quote may.
  */
 export function delimitedReader(delimiter: string): RowReader {
   return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
-    const parser = new RecordParser(delimiter, mapping);
-    let begun = Buffer.alloc(0);
-    let more: Buffer[] = [];
-    let moreBytes = 0;
-    for await (const chunk of withoutMark(input)) {
-      more.push(chunk);
-      moreBytes += chunk.length;
-      // A record without an end yet is looked at from its begin: once for each time that it doubles.
-      if (moreBytes < begun.length) continue;
-      const block = begun.length === 0 && more.length === 1 ? chunk : Buffer.concat([begun, ...more]);
-      more = [];
-      moreBytes = 0;
-      yield parser.rowsOf(block, false);
-      begun = Buffer.from(block.subarray(parser.end));
+    const skipped: ReadRow[] = [];
+    const check = new Utf8Check();
+    let lastRow: Position = { bytes: 0, lines: 0 };
+    const parser = parse({
+      delimiter,
+      bom: true,
+      columns: (header: string[]) => {
+        if (check.takeFlawsBefore(parser.info.bytes)) throw notUtf8(`Line ${parser.info.lines}: The header`);
+        return header;
+      },
+      info: true,
+      skip_empty_lines: true,
+      skip_records_with_error: true,
+      on_record: (record: Row, { bytes, lines }) => {
+        lastRow = { bytes, lines };
+        return record;
+      },
+      on_skip: (error) => {
+        const isOpen = error?.code === "CSV_QUOTE_NOT_CLOSED";
+        const lineNumber = isOpen ? lastRow.lines + 1 : lineOf(error);
+        lastRow = { bytes: parser.info.bytes, lines: parser.info.lines };
+        skipped.push({ lineNumber, entry: undefined, error: isOpen ? openQuote() : rowError(error) });
+        return undefined;
+      },
+    });
+    // The parser's own limit is an error for every byte behind it, to the end of the input.
+    const bounded = async function* (source: Readable): AsyncGenerator<Buffer> {
+      let bytes = 0;
+      let emptyLines = 0;
+      for await (const chunk of check.watch(source)) {
+        const { empty_lines, lines } = parser.info;
+        if (empty_lines > emptyLines) lastRow = { bytes, lines };
+        emptyLines = empty_lines;
+        if (bytes - lastRow.bytes > rowMaxBytes) throw atLine(lastRow.lines + 1, endlessRow());
+        bytes += chunk.length;
+        yield chunk;
+      }
+    };
+    // Errors of either stream reach the loop below through the parser.
+    pipeline(input, bounded, parser, () => undefined);
+    try {
+      for await (const { record, info } of parser as AsyncIterable<{ record: Row; info: Info }>) {
+        // The parser is ahead of this loop: a bad row waits for its turn, so that rows come in the order of their lines.
+        while ((skipped[0]?.lineNumber ?? Infinity) < info.lines) yield RowColumns.of([skipped.shift() as ReadRow]);
+        const isBad = check.takeFlawsBefore(info.bytes) && hasReplacement(record);
+        yield RowColumns.of([isBad ? badRow(info.lines) : readRecord(record, info.lines, mapping)]);
+      }
+    } catch (error) {
+      throw rowError(error as Error);
     }
-    yield parser.rowsOf(Buffer.concat([begun, ...more]), true);
+    yield RowColumns.of(skipped);
   };
 }
 
-class RecordParser {
-  /** How much of the last block was read; what is behind it is the begin of a record. */
-  end = 0;
-  readonly #scanner: RecordScanner;
-  readonly #mapping: RowMapping;
-  #header: readonly string[] | undefined;
+/** Where a row ends in the input. */
+interface Position {
+  readonly bytes: number;
+  readonly lines: number;
+}
 
-  constructor(delimiter: string, mapping: RowMapping) {
-    this.#scanner = new RecordScanner(delimiter);
-    this.#mapping = mapping;
+function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadRow {
+  try {
+    return { lineNumber, entry: entryOfRow(record, JSON.stringify(record), mapping), error: undefined };
+  } catch (error) {
+    return { lineNumber, entry: undefined, error: BigMapError.from(error) };
   }
+}
 
-  /** `isEnd`: nothing follows the block. */
-  rowsOf(block: Buffer, isEnd: boolean): RowColumns {
-    const scanner = this.#scanner;
-    const rows: ReadRow[] = [];
-    const isGood = isUtf8(block);
-    let at = 0;
-    while (at < block.length) {
-      const finding = scanner.scan(block, at, isEnd);
-      if (finding === "unfinished") break;
-      if (finding === "bad") this.#addRow(rows, undefined, isGood);
-      else if (finding === "record") this.#addRow(rows, block.subarray(at, scanner.next), isGood);
-      at = scanner.next;
-    }
-    this.end = at;
-    return RowColumns.of(rows);
-  }
+function badRow(lineNumber: number): ReadRow {
+  return { lineNumber, entry: undefined, error: notUtf8("The row") };
+}
 
-  /** `record`: undefined where it is bad. */
-  #addRow(rows: ReadRow[], record: Buffer | undefined, isGood: boolean): void {
-    const { lineNumber, cells, error } = this.#scanner;
-    try {
-      if (record === undefined) throw BigMapError.from(error);
-      if (!isGood && !isUtf8(record)) throw notUtf8(this.#header === undefined ? "The header" : "The row");
-      if (this.#header === undefined) this.#header = cells;
-      else rows.push({ lineNumber, entry: this.#entryOf(cells, this.#header), error: undefined });
-    } catch (thrown) {
-      const failure = BigMapError.from(thrown);
-      if (this.#header === undefined) throw atLine(lineNumber, failure);
-      rows.push({ lineNumber, entry: undefined, error: failure });
-    }
-  }
+/** Bad bytes were read as U+FFFD. A row without one follows a row that was skipped, whose bytes were the bad ones. */
+function hasReplacement(record: Row): boolean {
+  return Object.values(record).some((cell) => (cell as string).includes("\uFFFD"));
+}
 
-  #entryOf(cells: readonly string[], header: readonly string[]): Entry {
-    if (cells.length !== header.length) {
-      throw new BigMapError(
-        "INVALID_ARGUMENT",
-        `The row has ${countText(cells.length, "cell")}, the header ${countText(header.length, "cell")}`,
-        {
-          hint: "Correct the row, or pass over such rows with --skip-bad; the format is that of the file's name, or of --format.",
-        },
-      );
-    }
-    // Without a prototype, so that a column may have any name.
-    const row = Object.create(null) as Record<string, unknown>;
-    for (let i = 0; i < cells.length; i++) row[header[i] as string] = cells[i];
-    return entryOfRow(row, JSON.stringify(row), this.#mapping);
+function rowError(error: Error | undefined): BigMapError {
+  if (error instanceof BigMapError) return error;
+  if (error instanceof CsvError) {
+    return new BigMapError("INVALID_ARGUMENT", error.message, {
+      cause: error,
+      hint: "Correct the row, or pass over such rows with --skip-bad.",
+    });
   }
+  return BigMapError.from(error);
+}
+
+function openQuote(): BigMapError {
+  return new BigMapError("INVALID_ARGUMENT", "A quote that opens in this row is never closed: the row takes the rest of the file", {
+    hint: 'Close the quote; within a cell in quotes, write a quote twice: "5"" pipe".',
+  });
+}
+
+function endlessRow(): BigMapError {
+  return new BigMapError("INVALID_ARGUMENT", `The row has more than ${formatSizeBytes(rowMaxBytes)}: too long for any entry`, {
+    hint: "Look for a quote in this row that is not closed. --skip-bad does not help: where the row ends is not known.",
+  });
+}
+
+/** csv-parse hangs the facts on its errors without naming them in their type. */
+function lineOf(error: CsvError | undefined): number {
+  const line: unknown = error?.["lines"];
+  return typeof line === "number" ? line : 0;
 }
 
 /** What looks like markup to a CSV reader is quoted; so are blanks at either end, which some readers trim. */
