@@ -54,7 +54,6 @@ export class BackgroundGate implements BackgroundTarget {
   /** Units that may go now; below 0 after a batch that was larger. */
   #allowance = 0;
   #perSecond = firstPerSecond;
-  #othersSeen = false;
   #othersSeenMs = -Infinity;
   /** When it ticked last; undefined while it does not tick. */
   #tickedMs: number | undefined;
@@ -74,9 +73,9 @@ export class BackgroundGate implements BackgroundTarget {
     return this.#waitingOperations;
   }
 
-  /** Somebody else asked for something. HOT. */
+  /** Somebody else asked for something. The time of it, not a flag for the next tick: while nothing waits, nothing ticks. HOT. */
   noteOthers(): void {
-    this.#othersSeen = true;
+    this.#othersSeenMs = this.#clock.monotonicMs();
   }
 
   /** A batch of a background client. */
@@ -115,7 +114,7 @@ export class BackgroundGate implements BackgroundTarget {
   }
 
   get #isAlone(): boolean {
-    return !this.#othersSeen && this.#clock.monotonicMs() - this.#othersSeenMs >= aloneAfterMs;
+    return this.#clock.monotonicMs() - this.#othersSeenMs >= aloneAfterMs;
   }
 
   /** The first batch for a while: what the loop did before says nothing. */
@@ -134,8 +133,6 @@ export class BackgroundGate implements BackgroundTarget {
     const nowMs = this.#clock.monotonicMs();
     const elapsedMs = nowMs - (this.#tickedMs ?? nowMs);
     this.#tickedMs = nowMs;
-    if (this.#othersSeen) this.#othersSeenMs = nowMs;
-    this.#othersSeen = false;
     this.#adapt(this.#busyShare());
     const earned = (this.#perSecond * elapsedMs) / 1_000;
     this.#allowance = Math.min(this.#allowance + earned, earned);

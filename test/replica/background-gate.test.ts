@@ -143,6 +143,21 @@ describe("BackgroundGate", () => {
     assert.equal(under.gate.waiting, 0);
   });
 
+  it("has forgotten others of long ago when it begins, and remembers those of the last second", () => {
+    const under = new GateUnderTest();
+    under.submit(puts(1));
+    under.clock.advance(100);
+    under.gate.noteOthers();
+    under.clock.advance(999);
+    under.submit(puts(1));
+    assert.equal(under.gate.waiting, 1);
+    under.clock.advance(100);
+    under.gate.noteOthers();
+    under.clock.advance(1_000);
+    for (let i = 0; i < 100; i++) under.submit(puts(1_000));
+    assert.equal(under.gate.waiting, 0);
+  });
+
   it("has no more than 16,384 operations or KiB under way, alone too", () => {
     const under = new GateUnderTest();
     under.answersAtOnce = false;
