@@ -92,7 +92,8 @@ export const limits = {
   backgroundWaitingMaxBytes: 64 * mibBytes,
   /**
    * Answers of one pipe that its client has not taken, and those expected of gets under way: past it, and past this many gets, what
-   * comes next waits; batches without updates take turns then.
+   * comes next waits; batches without updates take turns then. A new pipe begins with `pipeReplyCrowdedBytes`, and what its client takes
+   * is added.
    */
   pipeReplyTargetBytes: 16 * mibBytes,
   pipeMaxGets: 1_024,
@@ -102,6 +103,12 @@ export const limits = {
    */
   pipesReplyTargetBytes: 256 * mibBytes,
   pipeReplyCrowdedBytes: 2 * mibBytes,
+  /**
+   * Answers to gets under way of all pipes together, and those of this turn of the event loop: past it pipes take turns. But each pipe
+   * may have the second, or a single get where its client has taken everything.
+   */
+  pipesReadingMostBytes: 32 * mibBytes,
+  pipeReadingLeastBytes: 256 * kibBytes,
   /** Answers of one pipe that its client has not taken; past it, values are answered with OVERLOADED. */
   pipeReplyMaxBytes: 64 * mibBytes,
   /** Operations waiting in one client; past it they fail with OVERLOADED. */
@@ -125,6 +132,7 @@ assert(limits.canisterCapMinBytes <= limits.canisterCapDefaultBytes, "the defaul
 assert(4 * limits.messageMaxBytes <= limits.unaryReadsMaxBytes, "one connection's share holds any answer");
 assert(limits.pipeMaxBytes >= limits.batchMaxBytes, "a batch fits into a pipe");
 assert(limits.valueMaxBytes < limits.pipeReplyCrowdedBytes, "the largest value finds room where many do not read");
+assert(limits.pipeReplyTargetBytes <= limits.pipesReadingMostBytes, "one pipe by itself does not wait for others");
 assert(2 * limits.pipeReplyTargetBytes <= limits.pipeReplyMaxBytes, "gets find room while values are no larger than those before");
 
 const mapNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;

@@ -4,15 +4,18 @@ import { ExpectedValue } from "./expected-value.js";
 /** What an answer takes beside its value. */
 const answerOverheadBytes = 16;
 
+/** From the largest value down to 10 KiB. */
+const firstParts = 16;
+
 /** What is expected of the answers to gets under way. HOT. */
 export class ExpectedAnswers {
   /** Submitted and not answered. */
   gets = 0;
   readonly #value: ExpectedValue;
 
-  /** So many gets of smaller values than were expected change that wholly. */
-  constructor(valueBytes: number, learnedDownGets: number) {
-    this.#value = new ExpectedValue(valueBytes, { upValues: 64, downValues: learnedDownGets, downMost: 1 / 4 });
+  /** `downValues`: so many gets of smaller values than were expected change that wholly, once it is no first guess. */
+  constructor(valueBytes: number, downValues: number, isGuess: boolean) {
+    this.#value = new ExpectedValue(valueBytes, { upValues: 64, downValues, downMost: 1 / 4, firstParts: isGuess ? firstParts : 0 });
   }
 
   /** What a get is expected to take. */
@@ -35,14 +38,14 @@ export class ExpectedAnswers {
 }
 
 /**
- * For gets that go on as they come. Until values were answered so few go together that the largest find room; later they share what
- * all of the pipe learned.
+ * For gets that go on as they come. Until values were answered they are taken for the largest, so that one goes at first: pipes that are
+ * opened together, and read nothing, would come to much memory. Later they share what all of the pipe learned.
  */
 export function expectedOfPipe(): ExpectedAnswers {
-  return new ExpectedAnswers(limits.pipeReplyTargetBytes / 64, 256);
+  return new ExpectedAnswers(limits.valueMaxBytes, 256, true);
 }
 
 /** For a batch that waits: what the pipe learned is where it begins, and its own values soon say more. */
 export function expectedOfBatch(ofPipe: ExpectedAnswers): ExpectedAnswers {
-  return new ExpectedAnswers(ofPipe.bytesOfOne - answerOverheadBytes, 64);
+  return new ExpectedAnswers(ofPipe.bytesOfOne - answerOverheadBytes, 64, !ofPipe.hasLearned);
 }

@@ -6,6 +6,8 @@ export interface LearningPace {
   readonly downValues: number;
   /** But what is learned at once takes away no more than this part of it. */
   readonly downMost: number;
+  /** So many times at first smaller ones take this part away, however few they are: nothing else is known. 0 by default. */
+  readonly firstParts?: number;
 }
 
 /**
@@ -18,11 +20,13 @@ export class ExpectedValue {
   /** Whether any values came. */
   hasLearned = false;
   readonly #pace: LearningPace;
+  #firstParts: number;
 
   /** `bytes`: before any value came. Larger ones are believed at once then. */
   constructor(bytes: number, pace: LearningPace) {
     this.bytes = bytes;
     this.#pace = pace;
+    this.#firstParts = pace.firstParts ?? 0;
   }
 
   /** `values` came, with `valueBytes` together; those that are missing are values of 0 bytes. */
@@ -30,7 +34,9 @@ export class ExpectedValue {
     if (values === 0) return;
     const { upValues, downValues, downMost } = this.#pace;
     const difference = valueBytes / values - this.bytes;
-    const share = difference <= 0 ? Math.min(downMost, values / downValues) : this.hasLearned ? Math.min(1, values / upValues) : 1;
+    const downShare = this.#firstParts > 0 ? downMost : Math.min(downMost, values / downValues);
+    if (this.#firstParts > 0) this.#firstParts--;
+    const share = difference <= 0 ? downShare : this.hasLearned ? Math.min(1, values / upValues) : 1;
     this.bytes += Math.round(difference * share);
     this.hasLearned = true;
   }

@@ -11,6 +11,7 @@ import { toGrpcStatus } from "./grpc-status.js";
 import { PipeIntake } from "./pipe-intake.js";
 import { resetStream } from "./call-stream.js";
 import type { PipeCall } from "./service.js";
+import type { SharedRoom } from "./shared-room.js";
 import type { Flow, StallWatch } from "./stall-watch.js";
 
 export interface PipeConnectionPorts {
@@ -19,6 +20,8 @@ export interface PipeConnectionPorts {
   readonly sessionId: SessionId;
   /** Of all pipes of the server together. */
   readonly allUnsent: UnsentAnswers;
+  /** Of the pipes with the same target. */
+  readonly sharedRoom: SharedRoom;
   readonly stalls: StallWatch;
   /** Called once, when the pipe has ended in whatever way. */
   readonly onEnd: () => void;
@@ -66,6 +69,8 @@ export class PipeConnection implements Flow {
   /** Encoded answers that the network has not taken. */
   #unsentBytes = 0;
   #unsentMessages = 0;
+  /** Answers may be so many bytes; little until the client was seen to take some: many that read nothing must not come to much. */
+  #targetBytes: number = limits.pipeReplyCrowdedBytes;
   #tookSome = false;
   /** What was answered in this turn of the loop and is not encoded. */
   #gathered: PipeAnswer[] = [];
@@ -80,10 +85,9 @@ export class PipeConnection implements Flow {
   constructor(call: PipeCall, ports: PipeConnectionPorts) {
     this.#call = call;
     this.#ports = ports;
-    const { target, clock, sessionId } = ports;
-    const crowdedBytes = limits.pipeReplyTargetBytes - limits.pipeReplyCrowdedBytes;
-    const untakenBytes = (): number => this.#untakenBytes() + (isCrowded(ports.allUnsent) ? crowdedBytes : 0);
-    this.#intake = new PipeIntake({ target, clock, sessionId, untakenBytes });
+    const { target, clock, sessionId, sharedRoom } = ports;
+    const targetBytes = (): number => (isCrowded(ports.allUnsent) ? limits.pipeReplyCrowdedBytes : this.#targetBytes);
+    this.#intake = new PipeIntake({ target, clock, sessionId, sharedRoom, untakenBytes: this.#untakenBytes, targetBytes });
     call.on("data", (frame: Buffer) => this.#onFrame(frame));
     call.on("end", () => this.#beginEnd({ kind: "half-closed" }));
     call.on("error", () => this.#end());
@@ -198,6 +202,7 @@ export class PipeConnection implements Flow {
     this.#call.write(frame, () => {
       if (this.#isLetGo) return;
       this.#tookSome = true;
+      this.#targetBytes = Math.min(this.#targetBytes + frame.length, limits.pipeReplyTargetBytes);
       this.#ports.allUnsent.bytes -= frame.length;
       this.#unsentBytes -= frame.length;
       if (--this.#unsentMessages === 0) this.#ports.stalls.remove(this);

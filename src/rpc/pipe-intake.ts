@@ -1,18 +1,10 @@
 import type { Clock } from "../base/clock.js";
-import { BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
 import { limits } from "../base/limits.js";
-import {
-  isUpdate,
-  kindOf,
-  operationKind,
-  type OperationBatch,
-  type OperationTarget,
-  type ResultBatch,
-  type ResultSink,
-} from "../base/operation-batch.js";
-import { ResultBatchBuilder } from "../base/result-batch-builder.js";
+import { isUpdate, type OperationBatch, type OperationTarget, type ResultBatch, type ResultSink } from "../base/operation-batch.js";
+import { endOfPiece, getsAnswered, getsBetween, getsRefused, pieceOf, placed, tooLate } from "./batch-pieces.js";
 import { expectedOfBatch, expectedOfPipe, type ExpectedAnswers } from "./expected-answers.js";
+import type { SharedRoom } from "./shared-room.js";
 import { hashedOperations, WaitingKeys, type HashedOperations } from "./waiting-keys.js";
 
 export interface PipeIntakePorts {
@@ -21,6 +13,10 @@ export interface PipeIntakePorts {
   readonly sessionId: SessionId;
   /** Answers of the pipe that its client has not taken, in bytes. */
   readonly untakenBytes: () => number;
+  /** Those, and the answers to gets under way, may be so many bytes by now. */
+  readonly targetBytes: () => number;
+  /** What the pipes of the target have under way together. */
+  readonly sharedRoom: SharedRoom;
 }
 
 /** Where others wait, a turn is over after gets that are expected to take so much; each counts as if it took no less than this. */
@@ -71,6 +67,9 @@ export class PipeIntake {
   /** Of gets that did not wait. */
   readonly #expected = expectedOfPipe();
   #isSubmitting = false;
+  /** Whether it was the other pipes that left too little room, when it was looked for last. */
+  #isShort = false;
+  #isCleared = false;
   readonly #resume = (): void => this.resume();
 
   constructor(ports: PipeIntakePorts) {
@@ -99,13 +98,16 @@ export class PipeIntake {
     this.#isSubmitting = true;
     try {
       for (let first = this.#first(); first !== undefined && this.#advance(first); first = this.#first()) this.#endTurn(first);
+      if (this.#isShort && this.#turns.length > 0) this.#ports.sharedRoom.enter(this);
     } finally {
       this.#isSubmitting = false;
     }
   }
 
-  /** Forgets what waits: the pipe has ended. */
+  /** Forgets what waits: the pipe has ended. What is under way may never be answered. */
   clear(): void {
+    if (!this.#isCleared) this.#ports.sharedRoom.leave(this, this.#expectedBytes);
+    this.#isCleared = true;
     this.#turns = [];
     this.#behind = [];
     this.#areKeysCounted = false;
@@ -173,10 +175,15 @@ export class PipeIntake {
   }
 
   /** Gets that may be submitted now. Where nothing is under way and nothing untaken, it is at least one. */
-  #room(expected: ExpectedAnswers): number {
-    const untakenBytes = this.#ports.untakenBytes();
-    const most = Math.floor((limits.pipeReplyTargetBytes - untakenBytes - this.#expectedBytes) / expected.bytesOfOne);
-    return Math.max(Math.min(limits.pipeMaxGets - this.#gets, most), this.#gets === 0 && untakenBytes === 0 ? 1 : 0);
+  #room({ bytesOfOne }: ExpectedAnswers): number {
+    const { untakenBytes, targetBytes, sharedRoom } = this.#ports;
+    const untaken = untakenBytes();
+    const least = this.#gets === 0 && untaken === 0 ? 1 : 0;
+    const most = Math.floor((targetBytes() - untaken - this.#expectedBytes) / bytesOfOne);
+    const own = Math.max(Math.min(limits.pipeMaxGets - this.#gets, most), least);
+    const shared = Math.max(0, Math.floor(sharedRoom.leftFor(this, this.#expectedBytes) / bytesOfOne));
+    this.#isShort = shared < own;
+    return this.#isShort ? Math.max(shared, least) : own;
   }
 
   /** Submits the next piece of a batch; false where there is no room for any of it. */
@@ -237,15 +244,21 @@ export class PipeIntake {
   }
 
   #count(expected: ExpectedAnswers, gets: number): void {
+    const bytes = gets * expected.bytesOfOne;
     this.#gets += gets;
     expected.gets += gets;
-    this.#expectedBytes += gets * expected.bytesOfOne;
+    this.#expectedBytes += bytes;
+    if (this.#isCleared) return;
+    if (bytes > 0) this.#ports.sharedRoom.take(bytes);
+    else this.#ports.sharedRoom.giveAfterTurn(-bytes);
   }
 
   #learn(expected: ExpectedAnswers, valueBytes: number, gets: number): void {
-    this.#expectedBytes -= expected.bytes;
+    const before = expected.bytes;
     expected.learn(valueBytes, gets);
-    this.#expectedBytes += expected.bytes;
+    const change = expected.bytes - before;
+    this.#expectedBytes += change;
+    if (change !== 0 && !this.#isCleared) this.#ports.sharedRoom.take(change);
   }
 }
 
@@ -262,66 +275,4 @@ function addKeys(keys: WaitingKeys, waiting: WaitingBatch): void {
 
 function turnBytesOfOne({ expected }: WaitingBatch): number {
   return Math.max(expected.bytesOfOne, turnBytesOfOneLeast);
-}
-
-/** Where the operations from `start` on end that have at most `room` gets. */
-function endOfPiece(batch: OperationBatch, start: number, room: number): number {
-  if (batch.atomic) return room > 0 || getsBetween(batch, start, batch.count) === 0 ? batch.count : start;
-  let end = start;
-  for (let gets = 0; end < batch.count; end++) if (isGet(batch, end) && ++gets > room) break;
-  return end;
-}
-
-function isGet(batch: OperationBatch, index: number): boolean {
-  return kindOf(batch.operations[index] as number) === operationKind.get;
-}
-
-function getsBetween(batch: OperationBatch, start: number, end: number): number {
-  let gets = 0;
-  for (let i = start; i < end; i++) if (isGet(batch, i)) gets++;
-  return gets;
-}
-
-function getsAnswered(batch: OperationBatch, { count, indexes }: ResultBatch): number {
-  if (indexes === undefined) return getsBetween(batch, 0, count);
-  let gets = 0;
-  for (let i = 0; i < count; i++) if (isGet(batch, indexes[i] as number)) gets++;
-  return gets;
-}
-
-function getsRefused(batch: OperationBatch, { errors, indexes }: ResultBatch): number {
-  let gets = 0;
-  for (const row of errors.keys()) if (isGet(batch, indexes === undefined ? row : (indexes[row] as number))) gets++;
-  return gets;
-}
-
-/** Operations `start` to `end` (exclusive), as views of the same memory. */
-function pieceOf(batch: OperationBatch, start: number, end: number): OperationBatch {
-  const { operations, keyOffsets, valueOffsets, ifVersions } = batch;
-  return {
-    ...batch,
-    count: end - start,
-    operations: operations.subarray(start, end),
-    keyOffsets: keyOffsets.subarray(start, end + 1),
-    valueOffsets: valueOffsets.subarray(start, end + 1),
-    ifVersions: ifVersions.subarray(start, end),
-  };
-}
-
-/** The results of a piece, at their places in the batch. */
-function placed(results: ResultBatch, firstIndex: number): ResultBatch {
-  const { count } = results;
-  const indexes = results.indexes ?? Uint32Array.from({ length: count }, (_, i) => i);
-  for (let i = 0; i < count; i++) indexes[i] = (indexes[i] as number) + firstIndex;
-  return { ...results, indexes };
-}
-
-function tooLate(batch: OperationBatch, from: number): ResultBatch {
-  const error = new BigMapError(
-    "DEADLINE_EXCEEDED",
-    "The answers of what came before were not taken until the deadline, so this was not begun",
-  );
-  const results = new ResultBatchBuilder(batch.count - from);
-  for (let index = from; index < batch.count; index++) results.addError(index, error);
-  return results.build(from === 0);
 }

@@ -6,6 +6,7 @@ import { widenReceiveWindow } from "./call-stream.js";
 import { PipeConnection, type UnsentAnswers } from "./pipe-connection.js";
 import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
+import { SharedRoom } from "./shared-room.js";
 import { StallWatch } from "./stall-watch.js";
 
 /** Where operations wait while others go before them. */
@@ -27,6 +28,9 @@ export class PipeServer {
   readonly #ports: PipeServerPorts;
   readonly #connections = new Set<PipeConnection>();
   readonly #allUnsent: UnsentAnswers = { bytes: 0 };
+  readonly #sharedRoom = new SharedRoom();
+  /** Those in the background wait in their target: what they have under way is not in the way of others. */
+  readonly #backgroundRoom = new SharedRoom();
   readonly #stalls: StallWatch;
   #draining = false;
   #onIdle: (() => void) | undefined;
@@ -50,6 +54,7 @@ export class PipeServer {
       clock,
       sessionId,
       allUnsent: this.#allUnsent,
+      sharedRoom: background === undefined ? this.#sharedRoom : this.#backgroundRoom,
       stalls: this.#stalls,
       onEnd: () => {
         background?.drop(sessionId);

@@ -39,4 +39,13 @@ describe("what is expected of the next value", () => {
     expected.learn(100, 3);
     assert.equal(expected.bytes, 33);
   });
+
+  test("follows smaller values quickly where it was a guess, so many times as it is told", () => {
+    const expected = new ExpectedValue(1_600, { ...pace, firstParts: 2 });
+    expected.learn(0, 1);
+    expected.learn(0, 1);
+    assert.equal(expected.bytes, 900);
+    expected.learn(0, 1);
+    assert.equal(expected.bytes, 844);
+  });
 });

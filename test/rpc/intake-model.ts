@@ -15,6 +15,7 @@ import {
 import { limits } from "../../src/base/limits.js";
 import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
 import { PipeIntake } from "../../src/rpc/pipe-intake.js";
+import { SharedRoom } from "../../src/rpc/shared-room.js";
 import { ManualClock } from "../client/manual-clock.js";
 
 export interface AskedBatch {
@@ -57,7 +58,14 @@ export class IntakeModel {
 
   constructor() {
     const target: OperationTarget = { submit: (piece, _, sink) => this.#onSubmit(piece, sink) };
-    this.#intake = new PipeIntake({ target, clock: this.clock, sessionId: 1, untakenBytes: () => this.#untakenBytes });
+    this.#intake = new PipeIntake({
+      target,
+      clock: this.clock,
+      sessionId: 1,
+      untakenBytes: () => this.#untakenBytes,
+      targetBytes: () => limits.pipeReplyTargetBytes,
+      sharedRoom: new SharedRoom(),
+    });
   }
 
   ask({ map, operations, atomic, expires }: AskedBatch): void {

@@ -6,6 +6,7 @@ import { limits } from "../../src/base/limits.js";
 import { encodePipeRequest } from "../../src/proto/pipe-request-codec.js";
 import { PipeConnection } from "../../src/rpc/pipe-connection.js";
 import type { PipeCall } from "../../src/rpc/service.js";
+import { SharedRoom } from "../../src/rpc/shared-room.js";
 import { StallWatch } from "../../src/rpc/stall-watch.js";
 import { ManualClock } from "../client/manual-clock.js";
 import { FakeTarget } from "./fake-target.js";
@@ -46,9 +47,28 @@ describe("the server's end of a pipe whose client is slow to take answers", () =
     const { call, target } = connectionUnderTest();
     call.emit("data", encodePipeRequest(puts({ key: Buffer.alloc(limits.pipeReplyTargetBytes / 32) }), 1, 0));
     call.takeOne();
-    for (let id = 2; id < 22; id++) call.emit("data", encodePipeRequest(gets(["key"]), id, 0));
-    assert.equal(target.submissions.length, 21);
+    for (let id = 2; id < 32; id++) {
+      call.emit("data", encodePipeRequest(gets(["key"]), id, 0));
+      call.takeOne();
+    }
+    for (let id = 32; id < 52; id++) call.emit("data", encodePipeRequest(gets(["key"]), id, 0));
+    assert.equal(target.submissions.length, 51);
     assert.equal(call.isPaused, false);
+  });
+
+  test("begins with 2 MiB of answers, and has more the more of them were taken", async () => {
+    const { call, target } = connectionUnderTest();
+    call.emit("data", encodePipeRequest(puts({ key: Buffer.alloc(limits.valueMaxBytes / 2) }), 1, 0));
+    call.takeOne();
+    for (let id = 2; id < 52; id++) call.emit("data", encodePipeRequest(gets(["key"]), id, 0));
+    const answeredAtFirst = target.submissions.length - 1;
+    assert.ok(answeredAtFirst >= 1 && answeredAtFirst <= 4, `${answeredAtFirst} gets`);
+    for (let taken = 0; taken < 8; taken++) {
+      call.takeOne();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const untaken = target.submissions.length - 1 - 8;
+    assert.ok(untaken > 8 && untaken <= 12, `${untaken} answers where 4 MiB were taken`);
   });
 
   test("stops reading where the answers are too many, and goes on once one is taken", async () => {
@@ -130,6 +150,7 @@ function connectionUnderTest(allUnsent = { bytes: 0 }): { call: FakeCall; target
     clock,
     sessionId: 1,
     allUnsent,
+    sharedRoom: new SharedRoom(),
     stalls: new StallWatch(clock),
     onEnd: () => undefined,
   });

@@ -4,6 +4,7 @@ import { limits } from "../../src/base/limits.js";
 import { kindOf, operationKind, resultStatus, type OperationBatch } from "../../src/base/operation-batch.js";
 import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
 import { PipeIntake } from "../../src/rpc/pipe-intake.js";
+import { SharedRoom } from "../../src/rpc/shared-room.js";
 import { ManualClock } from "../client/manual-clock.js";
 import { FakeTarget } from "./fake-target.js";
 import { gets, PipeFixture, puts, RecordingSink, valuesOf } from "./pipe-fixture.js";
@@ -148,7 +149,14 @@ function intakeUnderTest(): { target: FakeTarget; intake: PipeIntake; ports: Tak
   const target = new FakeTarget();
   const ports: Taking = { untakenBytes: 0 };
   const clock = new ManualClock();
-  const intake = new PipeIntake({ target, clock, sessionId: 1, untakenBytes: () => ports.untakenBytes });
+  const intake = new PipeIntake({
+    target,
+    clock,
+    sessionId: 1,
+    untakenBytes: () => ports.untakenBytes,
+    targetBytes: () => limits.pipeReplyTargetBytes,
+    sharedRoom: new SharedRoom(),
+  });
   return { target, intake, ports, clock };
 }
 

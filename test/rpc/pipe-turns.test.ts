@@ -4,6 +4,7 @@ import { limits } from "../../src/base/limits.js";
 import { keyOf, kindOf, operationKind, type OperationBatch } from "../../src/base/operation-batch.js";
 import { OperationBatchBuilder } from "../../src/base/operation-batch-builder.js";
 import { PipeIntake } from "../../src/rpc/pipe-intake.js";
+import { SharedRoom } from "../../src/rpc/shared-room.js";
 import { ManualClock } from "../client/manual-clock.js";
 import { FakeTarget } from "./fake-target.js";
 import { gets, puts, RecordingSink } from "./pipe-fixture.js";
@@ -182,7 +183,14 @@ describe("batches that wait in a pipe's intake", () => {
 async function intakeUnderTest(): Promise<{ target: FakeTarget; intake: PipeIntake; clock: ManualClock }> {
   const target = new FakeTarget();
   const clock = new ManualClock();
-  const intake = new PipeIntake({ target, clock, sessionId: 1, untakenBytes: () => 0 });
+  const intake = new PipeIntake({
+    target,
+    clock,
+    sessionId: 1,
+    untakenBytes: () => 0,
+    targetBytes: () => limits.pipeReplyTargetBytes,
+    sharedRoom: new SharedRoom(),
+  });
   intake.submit(puts({ large, small: "1" }), new RecordingSink(2));
   const learned = new RecordingSink(1);
   intake.submit(gets(["large"]), learned);
@@ -192,14 +200,14 @@ async function intakeUnderTest(): Promise<{ target: FakeTarget; intake: PipeInta
   return { target, intake, clock };
 }
 
-/** Answers what was submitted by now, and lets the intake go on. */
+/** Answers what was submitted by now, and lets the intake go on: what is answered counts until the turn of the loop is over. */
 async function answerAll(target: FakeTarget): Promise<void> {
   for (const submission of [...target.submissions]) {
     if (answered.has(submission)) continue;
     answered.add(submission);
     target.answer(submission);
   }
-  await Promise.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
 }
 const answered = new WeakSet<object>();
 
