@@ -43,8 +43,12 @@ export class SharedRoom {
     this.#leftOfTurnBytes -= bytes;
   }
 
-  /** So much was answered. */
+  /** So much was answered. Little is given at once where nobody waits: a turn's end is work too. */
   giveAfterTurn(bytes: number): void {
+    if (bytes < limits.pipeReadingLeastBytes && this.#line.size === 0) {
+      this.#takenBytes -= bytes;
+      return;
+    }
     this.#answeredBytes += bytes;
     if (this.#isTurnEndScheduled) return;
     this.#isTurnEndScheduled = true;
