@@ -84,6 +84,20 @@ describe("a line that is too long", () => {
   });
 });
 
+describe("a key that is a long integer", () => {
+  test("is a bad row where JavaScript would round it, and no other", async () => {
+    const keys = ["9007199254740991", "-9007199254740991", "9007199254740992", "9007199254740993", "-1e300", "1.5", '"9007199254740993"'];
+    const text = keys.map((key) => `{"key":${key},"value":1}\n{"key":${key},"more":1}\n`).join("");
+    const found = await read("ndjson", cut(text, 999));
+    const rounded = 'The key is a number with more digits than are kept: field "key"';
+    const wanted = ["9007199254740991", "-9007199254740991", rounded, rounded, rounded, "1.5", "9007199254740993"];
+    assert.deepEqual(
+      found.map(([, what]) => what),
+      wanted.flatMap((what) => [what, what]),
+    );
+  });
+});
+
 describe("a quote in CSV", () => {
   const open = "A quote that opens in this row is never closed: the row takes the rest of the file";
   const cases: readonly (readonly [what: string, text: string, wanted: readonly (readonly [number, string | RegExp])[]])[] = [

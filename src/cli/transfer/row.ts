@@ -64,9 +64,15 @@ function exportedEntry(row: Row): Entry {
   return { key: decodeBytes(key, "base64"), value: decodeBytes(value, "base64") };
 }
 
-/** As `fieldText`; but null is what programs write for a key that they do not know, not a key. */
+/** As `fieldText`; but null is what programs write for a key that they do not know, and integers that were rounded may be one. */
 function keyText(row: Row, field: string): string {
-  if (!Object.hasOwn(row, field) || row[field] !== null) return fieldText(row, field);
+  const key = Object.hasOwn(row, field) ? row[field] : undefined;
+  if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
+    throw new BigMapError("INVALID_ARGUMENT", `The key is a number with more digits than are kept: field "${field}"`, {
+      hint: "Write it as a text, in quotes, or pass over such rows with --skip-bad.",
+    });
+  }
+  if (key !== null) return fieldText(row, field);
   throw new BigMapError("INVALID_ARGUMENT", `The key is null: field "${field}"`, {
     hint: "Name the field of the key with --key, or pass over such rows with --skip-bad.",
   });
