@@ -62,7 +62,11 @@ export const errorTable = {
   CLOSED: row("FAILED_PRECONDITION", "permanent", "This client or map was closed; open a new one."),
   CODEC_FAILED: row("INVALID_ARGUMENT", "permanent", "The codec could not turn the value into bytes or back."),
   FRAME_INVALID: row("INVALID_ARGUMENT", "permanent", "The message does not follow bigmap.v1; check the client that sent it."),
-  DISK_FULL: row("RESOURCE_EXHAUSTED", "transient", "Free disk space under the data folder; a running replica goes on reading."),
+  DISK_FULL: row(
+    "RESOURCE_EXHAUSTED",
+    "transient",
+    "Free disk space under the data folder; a running replica goes on reading. What is deleted from maps is free after a restart at the latest.",
+  ),
   STORAGE_FAILED: row("INTERNAL", "outcome unknown", "See the replica's log, mend the disk and restart the replica."),
   STORAGE_CORRUPT: row("DATA_LOSS", "permanent", "A stored record is damaged: restore the data folder from a backup."),
   DATA_DIR_IN_USE: row("FAILED_PRECONDITION", "permanent", "Stop the other process or choose another data folder (--data)."),

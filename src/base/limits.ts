@@ -26,6 +26,10 @@ export const limits = {
   partialMessagesMaxBytes: 512 * mibBytes,
   partialMessageCrowdedMs: 2_000,
   partialMessageLeastBytes: 8 * kibBytes,
+  /** Open calls of one connection; the next wait in the client. Pipes of a server; past it OVERLOADED. Metadata of one call. */
+  connectionCallsMost: 2_048,
+  pipesMost: 16_384,
+  callMetadataMaxBytes: 16 * kibBytes,
   /** A part of a batch's answer is sent when its values reach this. */
   resultPartMaxBytes: 4 * mibBytes,
   /** A scan page stops when it has this many bytes of entries, or, without a filter by prefix, has read this many. */

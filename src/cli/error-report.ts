@@ -3,16 +3,13 @@ import { BigMapError } from "../base/errors.js";
 import { exitCodeOf, exitCodes, type ExitCode } from "./exit-codes.js";
 import { OutputClosed, type Terminal } from "./terminal.js";
 
-/** What the shell's convention answers after Ctrl-C: 128 + SIGINT. */
-export const interruptedExitCode = 130;
-
 /** Tells the user what went wrong, on stderr, and returns the exit code. */
 export function reportError(error: unknown, terminal: Terminal, json: boolean): number {
   if (error instanceof OutputClosed || terminal.signal.reason instanceof OutputClosed) return exitCodes.ok;
   if (error instanceof CommanderError) return reportUsage(error, terminal, json);
   if (terminal.signal.aborted) {
     print(terminal, json, { code: "CANCELLED", message: "Interrupted", hint: "" });
-    return interruptedExitCode;
+    return exitCodes.interrupted;
   }
   const failure = BigMapError.from(error);
   print(terminal, json, { code: failure.code, message: failure.message, hint: failure.hint, retry: failure.retry, ...versionOf(failure) });

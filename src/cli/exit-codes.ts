@@ -9,6 +9,8 @@ export const exitCodes = {
   conditionFailed: 4,
   transient: 5,
   outcomeUnknown: 6,
+  /** As shells do: 128 and the signal. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -22,6 +24,7 @@ export const exitCodeHelp: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.conditionFailed, "--if-absent or --if-version did not hold, or the map is there already"],
   [exitCodes.transient, "nothing was done, the same command may succeed later (server down, overloaded, too late)"],
   [exitCodes.outcomeUnknown, "the update may or may not have been applied: read before deciding"],
+  [exitCodes.interrupted, "interrupted by Ctrl-C"],
 ];
 
 const special: Partial<Record<ErrorCode, ExitCode>> = {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../base/clock.js";
 import { BigMap } from "../client/bigmap.js";
-import { interruptedExitCode } from "./error-report.js";
+import { exitCodes } from "./exit-codes.js";
 import { run } from "./run.js";
 import { OutputClosed, type Terminal } from "./terminal.js";
 
@@ -10,7 +10,7 @@ const interrupt = new AbortController();
 
 /** The first signal ends the work in order, the second at once. */
 function onSignal(): void {
-  if (interrupt.signal.aborted) process.exit(interruptedExitCode);
+  if (interrupt.signal.aborted) process.exit(exitCodes.interrupted);
   interrupt.abort();
 }
 
@@ -40,7 +40,7 @@ const exitCode = await run(
 );
 process.exitCode = exitCode;
 // A call that was interrupted may keep its connection until its timeout.
-if (exitCode === interruptedExitCode) process.exit();
+if (exitCode === exitCodes.interrupted) process.exit();
 // An idle stdin (a terminal, a pipe that nobody closes) must not keep the process alive.
 process.stdin.unref?.();
 process.stdin.destroy();

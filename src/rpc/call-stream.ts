@@ -1,5 +1,5 @@
 /** What gRPC's library has no way to do or tell. This reaches into it (1.14: server-call.ts, server-interceptors.ts). */
-import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
+import { constants, type Http2Session, type ServerHttp2Stream, type Settings } from "node:http2";
 import { limits } from "../base/limits.js";
 
 const widened = new WeakSet<Http2Session>();
@@ -45,30 +45,65 @@ interface Decoder {
   write: (data: Buffer) => Buffer[];
   /** 0: between two messages. */
   readonly readState: number;
-  readonly readPartialMessage: readonly Buffer[];
-  readonly readMessageSize: number;
-  readonly readMessageRemaining: number;
+  readonly readPartialMessage: Buffer[];
+  /** The first byte of the message, cut out of what came. */
+  readCompressFlag: Buffer;
 }
 
 /** What a slice costs beside its bytes: a message may come in slices of one byte. */
-const sliceOverheadBytes = 128;
+const sliceOverheadBytes = 256;
+/** A slice holds all that was read with it from the network, up to 64 KiB; a smaller part of that is copied. */
+const copiedPart = 1 / 4;
+const flags = { plain: Buffer.of(0), compressed: Buffer.of(1) };
 
 /**
  * Calls `run` for all that comes on a call, as an interceptor has it: with the bytes that are held of a message that is not whole, 0 where
- * there is none, and with whether one became whole. The call's stream; undefined where the library gives no access to it. HOT.
+ * there is none, and with whether one became whole. The call's stream; undefined where the library gives no access to it. Where it does,
+ * what the library holds pins little else: a byte of each message, and small parts of one, would pin all that was read with them. HOT.
  */
 export function onMessageParts(call: object, run: (partBytes: number, wasCompleted: boolean) => void): ServerHttp2Stream | undefined {
   const { stream, decoder } = call as { readonly stream?: ServerHttp2Stream; readonly decoder?: Decoder };
   if (stream === undefined || decoder === undefined) return undefined;
   const write = decoder.write.bind(decoder);
+  let slices = 0;
+  let heldBytes = 0;
+  let lastRead: ArrayBufferLike | undefined;
   decoder.write = (data) => {
     const messages = write(data);
-    run(decoder.readState === 0 ? 0 : partBytesOf(decoder), messages.length > 0);
+    decoder.readCompressFlag = decoder.readCompressFlag[0] === 1 ? flags.compressed : flags.plain;
+    if (messages.length > 0) {
+      slices = heldBytes = 0;
+      lastRead = undefined;
+    }
+    const parts = decoder.readPartialMessage;
+    if (decoder.readState === 0) run(0, messages.length > 0);
+    else {
+      // Each write cuts one slice at most.
+      if (parts.length > slices) {
+        const slice = parts[slices++] as Buffer;
+        heldBytes += sliceOverheadBytes;
+        if (slice.length < slice.buffer.byteLength * copiedPart) {
+          parts[slices - 1] = unpooledCopy(slice);
+          heldBytes += slice.length;
+        } else if (slice.buffer !== lastRead) heldBytes += slice.buffer.byteLength;
+        lastRead = parts[slices - 1]?.buffer;
+      }
+      run(1 + heldBytes, messages.length > 0);
+    }
     return messages;
   };
   return stream;
 }
 
-function partBytesOf({ readMessageSize, readMessageRemaining, readPartialMessage }: Decoder): number {
-  return 1 + readMessageSize - readMessageRemaining + sliceOverheadBytes * readPartialMessage.length;
+/** Not one of the pieces that node cuts from larger memory. */
+function unpooledCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.alloc(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+/** Calls with more metadata than this are refused by node. What a server would take by default is 64 KiB, of every call that is open. */
+export function limitMetadata(server: object, mostBytes: number): void {
+  const options = (server as { readonly commonServerOptions?: { settings?: Settings } }).commonServerOptions;
+  if (options !== undefined) options.settings = { ...options.settings, maxHeaderListSize: mostBytes };
 }

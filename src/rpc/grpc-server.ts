@@ -5,8 +5,10 @@ import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { sleep, type Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import { serviceNames } from "../proto/methods.js";
+import { limitMetadata } from "./call-stream.js";
 import { PartialMessages } from "./partial-messages.js";
 import type { Service } from "./service.js";
 import { serverOptions } from "./transport-options.js";
@@ -51,6 +53,7 @@ export class GrpcServer {
   static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
     const partialMessages = new PartialMessages(options.clock);
     const server = new grpc.Server({ ...serverOptions, interceptors: [partialMessages.interceptor] });
+    limitMetadata(server, limits.callMetadataMaxBytes);
     for (const service of options.services) server.addService(service.definition, service.implementation);
     const health = new HealthImplementation(Object.fromEntries(["", ...serviceNames].map((name) => [name, "SERVING"])));
     health.addToServer(server);

@@ -1,8 +1,11 @@
 import type { Clock } from "../base/clock.js";
+import { BigMapError } from "../base/errors.js";
 import type { SessionId } from "../base/ids.js";
+import { limits } from "../base/limits.js";
 import type { OperationTarget } from "../base/operation-batch.js";
 import { isBackground } from "./background.js";
 import { widenReceiveWindow } from "./call-stream.js";
+import { toGrpcStatus } from "./grpc-status.js";
 import { PipeConnection, type UnsentAnswers } from "./pipe-connection.js";
 import type { PipeCall } from "./service.js";
 import type { SessionCounter } from "./session-counter.js";
@@ -45,6 +48,10 @@ export class PipeServer {
   }
 
   accept(call: PipeCall): void {
+    if (this.#connections.size >= limits.pipesMost) {
+      call.emit("error", toGrpcStatus(new BigMapError("OVERLOADED", `There are ${limits.pipesMost} pipes already`)));
+      return;
+    }
     widenReceiveWindow(call);
     const { target, clock, sessions } = this.#ports;
     const background = isBackground(call.metadata) ? this.#ports.backgroundTarget : undefined;

@@ -13,7 +13,7 @@ const sharedOptions: ChannelOptions = {
   "grpc.keepalive_timeout_ms": 10_000,
 };
 
-export const serverOptions: ChannelOptions = sharedOptions;
+export const serverOptions: ChannelOptions = { ...sharedOptions, "grpc.max_concurrent_streams": limits.connectionCallsMost };
 
 export const channelOptions: ChannelOptions = {
   ...sharedOptions,

@@ -108,8 +108,8 @@ class FakeCall {
   readonly decoder = {
     readState: 0,
     readPartialMessage: [] as Buffer[],
-    readMessageSize: 0,
     readMessageRemaining: 0,
+    readCompressFlag: Buffer.alloc(1),
     write: (data: Buffer): Buffer[] => {
       this.decoder.readState = 2;
       this.decoder.readPartialMessage.push(data);
@@ -126,12 +126,13 @@ class FakeCall {
   }
 
   begin(messageBytes: number): this {
-    this.decoder.readMessageSize = this.decoder.readMessageRemaining = messageBytes;
+    this.decoder.readMessageRemaining = messageBytes;
     return this;
   }
 
-  send(bytes: number): this {
-    this.decoder.write(Buffer.alloc(bytes));
+  send(bytes: number, ofReadBytes = bytes): this {
+    this.decoder.readCompressFlag = Buffer.alloc(ofReadBytes).subarray(0, 1);
+    this.decoder.write(Buffer.alloc(ofReadBytes).subarray(0, bytes));
     return this;
   }
 }
@@ -193,6 +194,22 @@ describe("many calls of whose messages a part has come", () => {
     const call = new FakeCall(watch).begin(mib);
     for (let i = 0; i < 1_000; i++) call.send(1);
     assert.ok(watch.heldBytes > 100_000, `${watch.heldBytes} bytes`);
+  });
+
+  test("a small part of what was read is copied, so that it pins no more; a large one counts for all of it, once", () => {
+    const watch = new PartialMessages(new ManualClock());
+    const call = new FakeCall(watch).begin(mib);
+    const readBytes = 65_536;
+    for (let i = 0; i < 100; i++) call.send(1, readBytes);
+    const { readPartialMessage, readCompressFlag, write } = call.decoder;
+    assert.deepEqual(new Set(readPartialMessage.map(({ buffer }) => buffer.byteLength)), new Set([1]));
+    assert.ok(readCompressFlag.buffer.byteLength < readBytes);
+    assert.ok(watch.heldBytes < readBytes, `${watch.heldBytes} bytes`);
+    const read = Buffer.alloc(readBytes);
+    const before = watch.heldBytes;
+    for (let at = 0; at < readBytes; at += readBytes / 4) write(read.subarray(at, at + readBytes / 4));
+    const grown = watch.heldBytes - before;
+    assert.ok(grown >= readBytes && grown < 1.1 * readBytes, `${grown} bytes`);
   });
 
   test("what is whole, or has ended, is not held, and nothing is looked at", () => {
