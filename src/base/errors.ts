@@ -65,7 +65,7 @@ export const errorTable = {
   DISK_FULL: row(
     "RESOURCE_EXHAUSTED",
     "transient",
-    "Free disk space under the data folder; a running replica goes on reading. What is deleted from maps is free after a restart at the latest.",
+    "Free disk space under the data folder; reads go on. Room of deleted entries is free after a restart at the latest.",
   ),
   STORAGE_FAILED: row("INTERNAL", "outcome unknown", "See the replica's log, mend the disk and restart the replica."),
   STORAGE_CORRUPT: row("DATA_LOSS", "permanent", "A stored record is damaged: restore the data folder from a backup."),
