@@ -12,8 +12,7 @@ import { formatCodecs } from "../src/cli/transfer/formats.js";
 import type { RowColumns } from "../src/cli/transfer/row-columns.js";
 import { fileReadBytes } from "../src/cli/transfer/row-stream.js";
 import { aboutThisRun } from "./driver/about.js";
-import { bigmapProgram, startBigMapServer } from "./driver/bigmap-server.js";
-import { glibcTunables } from "./driver/glibc-settings.js";
+import { startBigMapServer } from "./driver/bigmap-server.js";
 import { cpuSecondsOf, residentBytesOf } from "./driver/process-usage.js";
 import { projectRoot } from "./driver/project-root.js";
 import type { Measurement } from "./driver/results.js";
@@ -53,6 +52,7 @@ interface Run {
 }
 
 const self = fileURLToPath(import.meta.url);
+const program = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const recordPath = join(projectRoot, "bench/results/import.json");
 const smoke = { entries: 500, rounds: 1 } as const;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -91,7 +91,6 @@ async function main(words: readonly string[]): Promise<void> {
     rounds: options.rounds,
     memoryBytes: options.memory,
     durability: "fsync",
-    glibcTunables,
     readBytes: fileReadBytes,
   };
   const output = options.output ?? (options.record === true ? recordPath : join(tmpdir(), "bigmap-import.json"));
@@ -119,7 +118,7 @@ async function measureForm(bench: Workbench, form: RowForm, { entries, rounds, m
 
 async function runParse(path: string, form: RowForm): Promise<Run> {
   const beganSeconds = cpuSecondsOf([process.pid]);
-  const done = await outputOf(process.execPath, [self, "parse", path, form]);
+  const done = await outputOf([self, "parse", path, form]);
   return { done, clientCpuSeconds: cpuSecondsOf([process.pid]) - beganSeconds, serverCpuSeconds: 0, serverResidentBytes: 0 };
 }
 
@@ -127,8 +126,8 @@ async function runImport(bench: Workbench, path: string, form: RowForm, memoryBy
   const server = await startBigMapServer(bench, { memoryBytes });
   try {
     const beganSeconds = { client: cpuSecondsOf([process.pid]), server: cpuSecondsOf([server.pid]) };
-    const words = ["import", "users", path, "--endpoint", server.address, "--json", "--quiet"];
-    const done = await outputOf(bigmapProgram, form === "whole" ? [...words, "--key", "id"] : words);
+    const words = [program, "import", "users", path, "--endpoint", server.address, "--json", "--quiet"];
+    const done = await outputOf(form === "whole" ? [...words, "--key", "id"] : words);
     return {
       done,
       clientCpuSeconds: cpuSecondsOf([process.pid]) - beganSeconds.client,
@@ -141,8 +140,8 @@ async function runImport(bench: Workbench, path: string, form: RowForm, memoryBy
   }
 }
 
-async function outputOf(program: string, words: readonly string[]): Promise<Done> {
-  const { stdout } = await promisify(execFile)(program, words, { encoding: "utf8" });
+async function outputOf(words: readonly string[]): Promise<Done> {
+  const { stdout } = await promisify(execFile)(process.execPath, words, { encoding: "utf8" });
   return JSON.parse(stdout) as Done;
 }
 

@@ -1,10 +1,8 @@
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { BigMap } from "../../src/client/bigmap.js";
-import { projectRoot } from "./project-root.js";
 import type { ServerProcess, Workbench } from "./workbench.js";
 
-/** As it is started by hand. */
-export const bigmapProgram = join(projectRoot, "bin/bigmap");
+const program = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 export interface BigMapServerOptions {
   readonly memoryBytes: number;
@@ -30,7 +28,7 @@ export async function startBigMapServer(bench: Workbench, options: BigMapServerO
   const words = ["start", "--json", "--data", dataDir, "--listen", "127.0.0.1:0", "--log-level", "warn"];
   words.push("--memory", String(options.memoryBytes), "--durability", options.durability ?? "fsync");
   if (options.canisterCapBytes !== undefined) words.push("--canister-cap", String(options.canisterCapBytes));
-  const server: ServerProcess = await bench.start(bigmapProgram, words, /"address":\s*"([^"]+)"/);
+  const server: ServerProcess = await bench.start(process.execPath, [program, ...words], /"address":\s*"([^"]+)"/);
   const address = server.ready[1] as string;
   const client = await BigMap.connect({ endpoints: [address] });
   const close = async (): Promise<void> => {

@@ -5,9 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
-import { glibcTunables } from "./glibc-settings.js";
 
-const environment: NodeJS.ProcessEnv = { ...process.env, GLIBC_TUNABLES: glibcTunables };
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 const keptOutputChars = 16_384;
@@ -47,7 +45,7 @@ export class Workbench {
   }
 
   /** Starts a server and resolves when its output matches. Rejects with its output where it ends before, or says nothing for a minute. */
-  async start(command: string, words: readonly string[], ready: RegExp, env: NodeJS.ProcessEnv = environment): Promise<ServerProcess> {
+  async start(command: string, words: readonly string[], ready: RegExp, env: NodeJS.ProcessEnv = process.env): Promise<ServerProcess> {
     const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"], env, cwd: this.folder });
     this.#children.add(child);
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -64,7 +62,7 @@ export class Workbench {
 
   /** Starts a program of ours that is spoken to by messages. */
   fork(script: string, words: readonly string[]): ChildProcess {
-    const child = fork(script, words, { cwd: this.folder, env: environment });
+    const child = fork(script, words, { cwd: this.folder });
     this.#children.add(child);
     child.once("exit", () => this.#children.delete(child));
     return child;

@@ -4,7 +4,6 @@ import { RecordLog } from "../../src/cli/bench/record-log.js";
 import type { Records } from "../../src/cli/bench/records.js";
 import type { BenchRoad } from "../../src/cli/bench/road.js";
 import { startBigMapServer, type BigMapServer, type BigMapServerOptions } from "../driver/bigmap-server.js";
-import { glibcTunables } from "../driver/glibc-settings.js";
 import { measure, RoadLoader, type Cell, type Target } from "../driver/measure.js";
 import type { Measurement, Settings, SubjectName, SubjectRecord } from "../driver/results.js";
 import type { Workbench } from "../driver/workbench.js";
@@ -94,7 +93,6 @@ export function describeBigMap({ subjects, settings }: Pick<GrowthRun, "subjects
     settings: {
       server: "bigmap start, one process a point of a curve",
       durability: "fsync",
-      glibcTunables,
       memoryBytes: settings.memoryBytes,
       replicas: 1,
       client: "BigMap.connect, defaults; keys utf8, values bytes",

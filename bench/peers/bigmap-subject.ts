@@ -1,5 +1,4 @@
 import { PipeRoad } from "../../src/cli/bench/pipe-road.js";
-import { glibcTunables } from "../driver/glibc-settings.js";
 import { startBigMapServer, type BigMapServer } from "../driver/bigmap-server.js";
 import { StockUnaryRoad } from "./stock-unary-road.js";
 import { everything, throughRoad, type SubjectKind, type SubjectOptions } from "./subject.js";
@@ -9,7 +8,6 @@ const map = "peers";
 const serverSettings = (memoryBytes: number) => ({
   server: "bigmap start",
   durability: "fsync",
-  glibcTunables,
   memoryBytes,
   canisterCapBytes: "default, 4 GiB",
   replicas: 1,

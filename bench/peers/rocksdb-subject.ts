@@ -4,7 +4,6 @@ import type { ChildProcess } from "node:child_process";
 import type { RunPlan } from "../../src/cli/bench/load-generator.js";
 import type { BenchKind } from "../../src/cli/bench/mix.js";
 import type { RunFigures } from "../../src/cli/bench/recorder.js";
-import { glibcTunables } from "../driver/glibc-settings.js";
 import type { Loader } from "../driver/measure.js";
 import type { Workbench } from "../driver/workbench.js";
 import type { HostAnswer, HostRequest, HostSettings } from "./rocksdb-host.js";
@@ -91,7 +90,7 @@ export const rocksdbSubject: SubjectKind = {
     return {
       loader: await servers.get("raw-rocksdb", () => RocksHost.start(bench, settings)),
       serverPids: [],
-      settings: { durability: "fsync", memoryBytes, glibcTunables, options: "src/storage/rocksdb-engine.ts", batchesInFlight },
+      settings: { durability: "fsync", memoryBytes, options: "src/storage/rocksdb-engine.ts", batchesInFlight },
       adapt: asBatches,
     };
   },

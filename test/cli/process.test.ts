@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -161,36 +161,6 @@ describe("the command as a process, against a server", () => {
     assert.match((JSON.parse(down.stderr) as { error: { code: string } }).error.code, /^(UNAVAILABLE|DEADLINE_EXCEEDED)$/);
     server = await startServerProcess(join(folder, "data"));
     assert.equal((await bigmap(["get", "users", "carol"])).stdout, "kept\n");
-  });
-});
-
-describe("bin/bigmap", () => {
-  const root = fileURLToPath(new URL("../../../", import.meta.url));
-
-  async function versionAnd(program: string, environment: NodeJS.ProcessEnv): Promise<[version: string, tunables: string]> {
-    // Preloaded into the program: says what it was started with.
-    const preload = "--import=data:text/javascript,process.stderr.write(String(process.env.GLIBC_TUNABLES))";
-    const child = spawn(program, ["--version"], { env: { ...process.env, ...environment, NODE_OPTIONS: preload }, cwd: tmpdir() });
-    const [version, tunables] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    return [version.trim(), tunables];
-  }
-
-  test("starts the program with its settings of glibc, through links too, and keeps the user's", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
-    try {
-      const linked = join(folder, "a link");
-      await symlink(join(root, "bin/bigmap"), linked);
-      for (const program of [join(root, "bin/bigmap"), linked]) {
-        const [version, tunables] = await versionAnd(program, { GLIBC_TUNABLES: undefined });
-        assert.match(version, /^\d+\.\d+\.\d+/);
-        assert.match(tunables, /^glibc\.malloc\.hugetlb=1:/);
-      }
-      const own = "glibc.malloc.check=0";
-      assert.equal((await versionAnd(linked, { GLIBC_TUNABLES: own }))[1], own);
-      assert.equal((await versionAnd(linked, { GLIBC_TUNABLES: "" }))[1], "");
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });
 

@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { BigMapError } from "../../src/base/errors.js";
-import { projectRoot } from "../house/source-files.js";
 
-const program = join(projectRoot, "bin/bigmap");
+const program = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const startTimeoutMs = 60_000;
 
 export interface ServerOptions {
@@ -43,7 +43,7 @@ export class ServerProcess {
     const { BIGMAP_CRASH_AT: _, ...environment } = process.env;
     const env = options.crashAt === undefined ? environment : { ...environment, BIGMAP_CRASH_AT: options.crashAt };
     const sizes = ["--canister-cap", options.canisterCap, "--memory", options.memory];
-    const child = spawn(program, [...words, ...sizes], { stdio: ["ignore", "pipe", "pipe"], env });
+    const child = spawn(process.execPath, [program, ...words, ...sizes], { stdio: ["ignore", "pipe", "pipe"], env });
     const ended = new Promise<ServerEnd>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
     leaveNoChild(child);
     const output = new StartOutput(child);
