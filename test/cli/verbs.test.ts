@@ -157,7 +157,7 @@ describe("maps, stats, ring and split", () => {
     assert.equal((await line.run(["create", "users"])).exitCode, 4);
     assert.equal((await line.run(["maps"])).stdout, "users  (canisters of 1 MiB)\n");
     await line.run(["put", "users", "a", "1"]);
-    assert.equal((await line.run(["clear", "users"])).stdout, "1 entries deleted\n");
+    assert.equal((await line.run(["clear", "users"])).stdout, "1 entry deleted\n");
     assert.equal((await line.run(["drop", "users"])).exitCode, 0);
     assert.equal((await line.run(["drop", "users"])).exitCode, 3);
   });
@@ -166,7 +166,7 @@ describe("maps, stats, ring and split", () => {
     const line = new CommandLine();
     assert.match((await line.run(["stats"])).stdout, /no maps yet/);
     await line.run(["put", "users", "alice", "12345"]);
-    assert.equal((await line.run(["stats"])).stdout, "users: 1 entries · 42 B · 4 canisters of 4 MiB\n");
+    assert.equal((await line.run(["stats"])).stdout, "users: 1 entry · 42 B · 4 canisters of 4 MiB\n");
     assert.equal((await line.run(["stats", "users"])).stdout.split("\n").length, 6);
     const { maps } = JSON.parse((await line.run(["stats", "--json"])).stdout) as { maps: { entries: number; canisters: unknown[] }[] };
     assert.deepEqual([maps[0]?.entries, maps[0]?.canisters.length], [1, 4]);
@@ -178,7 +178,7 @@ describe("maps, stats, ring and split", () => {
     const { stdout } = await line.run(["split", "#1", "--at", "2000000000000000"]);
     assert.equal(stdout, "#1 and #5, cut at 2000000000000000; ring version 2\n");
     const ring = (await line.run(["ring", "users"])).stdout;
-    assert.match(ring, /^users: 5 canisters of 4 MiB · 1 entries · 38 B · ring version 2\n/);
+    assert.match(ring, /^users: 5 canisters of 4 MiB · 1 entry · 38 B · ring version 2\n/);
     assert.match(ring, /0000000000000000\.\.1fffffffffffffff +#1 +serving/);
     assert.equal((await line.run(["split", "77"])).exitCode, 3);
     assert.equal((await line.run(["split", "1", "--at", "123"])).exitCode, 2);

@@ -3,7 +3,7 @@ import { limits } from "../../base/limits.js";
 import { tokenSpaceEnd } from "../../ring/hash-range.js";
 import { formatToken, type Token } from "../../ring/token.js";
 import type { CanisterStatus } from "../../ring/topology.js";
-import { formatCount, formatShare } from "../number-text.js";
+import { countText, formatCount, formatShare } from "../number-text.js";
 import { bar, column } from "./bar.js";
 import { plainPaint, type Paint } from "./paint.js";
 import { fillOf, inRingOrder, ringRows, type RingRow } from "./ring-rows.js";
@@ -53,8 +53,8 @@ function headline(view: RingView, canisters: readonly CanisterStatus[], width: n
   const bytes = canisters.reduce((total, canister) => total + canister.bytes, 0);
   const caps = [...new Set(canisters.map((canister) => canister.capBytes))].map(formatSizeBytes).join(", ");
   const parts = [
-    `${formatCount(canisters.length)} ${canisters.length === 1 ? "canister" : "canisters"} of ${caps}`,
-    `${formatCount(entries)} entries`,
+    `${countText(canisters.length, "canister")} of ${caps}`,
+    countText(entries, "entry", "entries"),
     formatSizeBytes(bytes),
     `ring version ${view.ringVersion}`,
   ];

@@ -1,16 +1,17 @@
 /** Newline-delimited JSON, one row a line. HOT: `RowParser`. */
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
+import { formatSizeBytes } from "../../base/bytes.js";
 import { BigMapError } from "../../base/errors.js";
+import { limits } from "../../base/limits.js";
 import { lineBlocks, overlongLine } from "./line-blocks.js";
-import { notUtf8, rowMaxBytes, tooLong } from "./row-errors.js";
+import { notUtf8, rowMaxBytes } from "./row-errors.js";
 import { entryOfRow, rowOfEntry, type Entry, type Row, type RowMapping } from "./row.js";
 import { RowColumns } from "./row-columns.js";
 import { RowScanner } from "./row-scanner.js";
 import type { ReadRow } from "./row-stream.js";
 
 const newline = 0x0a;
-const ndjsonHint = "If the file has no JSON object on each line, name its format with --format; ";
 
 /** Rows of newline-delimited JSON; empty lines are passed over, and a line that is too long is one bad row. */
 export async function* readNdjson(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
@@ -45,7 +46,7 @@ class RowParser {
       const end = found < 0 ? block.length : found;
       this.#lineNumber++;
       if (end - start > rowMaxBytes) {
-        rows.addObject({ lineNumber: this.#lineNumber, entry: undefined, error: tooLong("The line", ndjsonHint) });
+        rows.addObject({ lineNumber: this.#lineNumber, entry: undefined, error: overlong() });
       } else if (isGood || isUtf8(block.subarray(start, end))) this.#addRow(rows, block, start, end, scanner);
       else rows.addObject({ lineNumber: this.#lineNumber, entry: undefined, error: notUtf8("The line") });
       start = end + 1;
@@ -54,7 +55,7 @@ class RowParser {
   }
 
   rowOfOverlongLine(): RowColumns {
-    return RowColumns.of([{ lineNumber: ++this.#lineNumber, entry: undefined, error: tooLong("The line", ndjsonHint) }]);
+    return RowColumns.of([{ lineNumber: ++this.#lineNumber, entry: undefined, error: overlong() }]);
   }
 
   #addRow(rows: RowColumns, block: Buffer, lineStart: number, lineEnd: number, scanner: RowScanner): void {
@@ -70,6 +71,13 @@ class RowParser {
     const text = block.toString("utf8", start, end).trim();
     if (text !== "") rows.addObject(readRow(text, this.#lineNumber, this.#mapping));
   }
+}
+
+function overlong(): BigMapError {
+  const [row, key, value] = [rowMaxBytes, limits.keyMaxBytes, limits.valueMaxBytes].map((sizeBytes) => formatSizeBytes(sizeBytes));
+  return new BigMapError("INVALID_ARGUMENT", `The line has more than ${row}: too long for a key of ${key} and a value of ${value}`, {
+    hint: "If the file has no JSON object on each line, name its format with --format; pass over such rows with --skip-bad.",
+  });
 }
 
 function readRow(text: string, lineNumber: number, mapping: RowMapping): ReadRow {

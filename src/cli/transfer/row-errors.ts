@@ -1,5 +1,4 @@
 /** What rows of all formats are refused with. */
-import { formatSizeBytes } from "../../base/bytes.js";
 import { BigMapError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 
@@ -11,18 +10,6 @@ export function notUtf8(what: string): BigMapError {
   return new BigMapError("INVALID_ARGUMENT", `${what} is not UTF-8`, {
     hint: "Write the file in UTF-8, or pass over such rows with --skip-bad; `bigmap export` writes other bytes as base64.",
   });
-}
-
-/** `advice`: what the user may try first, to be followed by more words. */
-export function tooLong(what: string, advice: string): BigMapError {
-  const most = [rowMaxBytes, limits.keyMaxBytes, limits.valueMaxBytes].map((sizeBytes) => formatSizeBytes(sizeBytes));
-  return new BigMapError(
-    "INVALID_ARGUMENT",
-    `${what} has more than ${most[0]}: too long for a key of ${most[1]} and a value of ${most[2]}`,
-    {
-      hint: `${advice}pass over such rows with --skip-bad.`,
-    },
-  );
 }
 
 export function atLine(lineNumber: number, error: BigMapError): BigMapError {

@@ -1,15 +1,15 @@
-import { formatBytesRate, formatCount, formatCountRate, formatDurationMs } from "../number-text.js";
+import { countText, formatBytesRate, formatCountRate, formatDurationMs } from "../number-text.js";
 import type { LoadSummary } from "./loader.js";
 
 /** "117,659 entries imported · 24.0 MB in 3.1 s · 37,954/s · 7.7 MB/s · 2 bad rows passed over". */
 export function summaryText(done: string, summary: LoadSummary): string {
   const { entries, bytes, badRows, elapsedMs } = summary;
   const parts = [
-    `${formatCount(entries)} ${entries === 1 ? "entry" : "entries"} ${done}`,
+    `${countText(entries, "entry", "entries")} ${done}`,
     `${(bytes / 1e6).toFixed(1)} MB in ${formatDurationMs(elapsedMs)}`,
     `${formatCountRate(entries, elapsedMs)}/s`,
     formatBytesRate(bytes, elapsedMs),
   ];
-  if (badRows > 0) parts.push(`${formatCount(badRows)} bad ${badRows === 1 ? "row" : "rows"} passed over`);
+  if (badRows > 0) parts.push(`${countText(badRows, "bad row")} passed over`);
   return parts.join(" · ");
 }

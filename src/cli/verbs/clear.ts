@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { bytes } from "../../client/codec.js";
-import { formatCount } from "../number-text.js";
+import { countText } from "../number-text.js";
 import type { VerbContext } from "../verb-context.js";
 
 export function clearVerb(context: VerbContext): Command {
@@ -13,7 +13,7 @@ export function clearVerb(context: VerbContext): Command {
     await context.withClient(command, async (bigmap, { json }) => {
       const deletedEntries = await bigmap.map(map, { key: bytes, value: bytes }).clear();
       if (json) await context.printJson({ deletedEntries });
-      else await context.printLines([`${formatCount(deletedEntries)} entries deleted`]);
+      else await context.printLines([`${countText(deletedEntries, "entry", "entries")} deleted`]);
     });
   });
 }

@@ -3,7 +3,7 @@ import { formatSizeBytes } from "../../base/bytes.js";
 import type { CanisterStatus, Topology } from "../../ring/topology.js";
 import { canisterJson } from "../drawing/ring-json.js";
 import { fillOf, inRingOrder } from "../drawing/ring-rows.js";
-import { formatCount, formatShare } from "../number-text.js";
+import { countText, formatCount, formatShare } from "../number-text.js";
 import type { VerbContext } from "../verb-context.js";
 
 export function statsVerb(context: VerbContext): Command {
@@ -35,11 +35,10 @@ function topologyLines(topology: Topology, withCanisters: boolean): string[] {
   if (topology.maps.length === 0) return ["There are no maps yet; the first entry makes one: bigmap put users alice '{\"age\":3}'"];
   return topology.maps.flatMap(({ map, settings }) => {
     const canisters = canistersOf(topology, map);
-    const noun = canisters.length === 1 ? "canister" : "canisters";
     const facts = [
-      `${formatCount(sum(canisters, "entries"))} entries`,
+      countText(sum(canisters, "entries"), "entry", "entries"),
       formatSizeBytes(sum(canisters, "bytes")),
-      `${formatCount(canisters.length)} ${noun} of ${formatSizeBytes(settings.canisterCapBytes)}`,
+      `${countText(canisters.length, "canister")} of ${formatSizeBytes(settings.canisterCapBytes)}`,
     ];
     return [`${map}: ${facts.join(" · ")}`, ...(withCanisters ? canisters.map(canisterLine) : [])];
   });
