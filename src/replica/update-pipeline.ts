@@ -285,7 +285,8 @@ export class UpdatePipeline {
   #completeFailed(commit: Commit, step: SystemStep | undefined, error: BigMapError): void {
     this.#pace.ended();
     this.#fail(error);
-    const failed = new BigMapError(error.code, `The update could not be written: ${error.message}`, { retry: error.retry, cause: error });
+    const message = `The update could not be written: ${error.message}`;
+    const failed = new BigMapError(error.code, message, { retry: error.retry, cause: error, hint: restartHint });
     for (let i = 0; i < commit.keys.length; i++) {
       (commit.executions[i] as BatchExecution).addError(commit.indexes[i] as number, failed);
       this.#release(commit, i);
@@ -333,11 +334,13 @@ function prepared(step: SystemStep, commit: Commit): SystemStep | undefined {
   }
 }
 
+const restartHint = "Mend the disk, or make room on it, and restart the replica; reads go on meanwhile.";
+
 /** What is told to updates that come after a write that failed: nothing was done for them. */
 export function refusedSince(failure: BigMapError): BigMapError {
   return new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, {
     retry: "transient",
     cause: failure,
-    hint: "Mend the disk, or make room on it, and restart the replica; reads go on meanwhile.",
+    hint: restartHint,
   });
 }

@@ -78,6 +78,7 @@ describe("after a failed write", () => {
       assert.equal(failed?.error?.retry, fault === "disk-full" ? "transient" : "outcome unknown");
       const [refused] = await subject.ask([put("k", "newer")]);
       assert.deepEqual([refused?.error?.code, refused?.error?.retry], [code, "transient"]);
+      for (const answer of [failed, refused]) assert.match(answer?.error?.hint ?? "", /restart the replica/);
       assert.equal(subject.node.replica.failure?.code, code);
       assert.deepEqual(await subject.answers([get("cold"), has("none")]), ["=old", "absent"]);
       assert.equal((await subject.contents()).get("cold"), "old");
