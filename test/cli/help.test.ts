@@ -38,6 +38,7 @@ describe("help", () => {
       // A line that is a little too long for the terminal leaves a line of one word.
       const description = stdout.split("\n\n")[1] ?? "";
       assert.doesNotMatch(description, /\n\S+\n/);
+      assert.doesNotMatch(stdout, /^.{121}/m, "a line is wider than a terminal of 120 columns");
     });
   }
 

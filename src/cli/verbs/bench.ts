@@ -63,8 +63,8 @@ export function benchVerb(context: VerbContext): Command {
     .addHelpText(
       "after",
       `
-zipfian is YCSB's scrambled zipfian with constant 0.99 (Gray et al., SIGMOD 1994). A scan and the batches touch 100 entries
-and count as so many operations; their latencies are those of the whole call.
+zipfian is YCSB's scrambled zipfian with constant 0.99 (Gray et al., SIGMOD 1994). A scan and the batches touch 100
+entries and count as so many operations; their latencies are those of the whole call.
 
 Examples:
   bigmap bench

@@ -50,13 +50,15 @@ export function importVerb(context: VerbContext): Command {
       `
 Files are in UTF-8: a row with other bytes is a bad row. \`bigmap export\` writes such keys and values as base64.
 
-JSON numbers with more than 15 digits in values may be rounded as JavaScript does; a whole row that is the value keeps them. Write them
-as texts where every digit counts. A key beyond 9007199254740991 that is no text is a bad row: rounded, several keys would become one.
+JSON numbers with more than 15 digits in values may be rounded as JavaScript does; a whole row that is the value
+keeps them. Write them as texts where every digit counts. A key beyond 9007199254740991 that is no text is a bad row:
+rounded, several keys would become one.
 
-Of several rows with one key the last one stays. Each of them counts as an entry imported, so that a map may have fewer entries.
+Of several rows with one key the last one stays. Each of them counts as an entry imported, so that a map may have
+fewer entries.
 
-Exits with 0 where every row was loaded. With --skip-bad and bad rows it loads the others, names each bad row with its line, and exits
-with 1; without, the first bad row ends the import.
+Exits with 0 where every row was loaded. With --skip-bad and bad rows it loads the others, names each bad row with
+its line, and exits with 1; without, the first bad row ends the import.
 
 Examples:
   bigmap import users users.ndjson --key id
