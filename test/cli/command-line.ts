@@ -4,7 +4,7 @@ import { run } from "../../src/cli/run.js";
 import type { Terminal } from "../../src/cli/terminal.js";
 import type { Connect } from "../../src/cli/verb-context.js";
 import { BigMap } from "../../src/client/bigmap.js";
-import { MemoryConnection } from "./memory-connection.js";
+import { MemoryConnection } from "../map-api/memory-connection.js";
 
 /** What one command answered. */
 export interface CommandResult {
@@ -16,7 +16,7 @@ export interface CommandResult {
 
 /** Runs command lines in this process, against an installation in memory. */
 export class CommandLine {
-  readonly connection = new MemoryConnection();
+  readonly connection = new MemoryConnection({ canisterCapBytes: 4 * 2 ** 20, initialCanisters: 4 });
   /** Whether the last client was to give way to others. */
   background: boolean | undefined;
 

@@ -125,12 +125,12 @@ describe("put, get and delete", () => {
 });
 
 describe("scan", () => {
-  test("prints key, tab and value of every entry with the prefix", async () => {
+  test("prints key, tab and value of every entry with the prefix, in ring order", async () => {
     const line = new CommandLine();
     for (const key of ["a/1", "a/2", "b/1"]) await line.run(["put", "m", key, `value of ${key}`]);
     const { stdout, stderr } = await line.run(["scan", "m", "--prefix", "a/"]);
-    assert.deepEqual([stdout, stderr], ["a/1\tvalue of a/1\na/2\tvalue of a/2\n", ""]);
-    assert.equal((await line.run(["scan", "m", "--keys-only"])).stdout, "a/1\na/2\nb/1\n");
+    assert.deepEqual([stdout, stderr], ["a/2\tvalue of a/2\na/1\tvalue of a/1\n", ""]);
+    assert.equal((await line.run(["scan", "m", "--keys-only"])).stdout, "b/1\na/2\na/1\n");
   });
 
   test("a limited scan goes on with its cursor", async () => {
@@ -142,10 +142,10 @@ describe("scan", () => {
       .map((text) => JSON.parse(text) as Record<string, string>);
     assert.deepEqual(
       first.slice(0, 2).map(({ key }) => key),
-      ["a", "b"],
+      ["c", "a"],
     );
     const { stdout, stderr } = await line.run(["scan", "m", "--cursor", first[2]?.["cursor"] ?? ""]);
-    assert.deepEqual([stdout, stderr], ["c\tc\n", ""]);
+    assert.deepEqual([stdout, stderr], ["b\tb\n", ""]);
     assert.match((await line.run(["scan", "m", "--limit", "1"])).stderr, /^There is more: --cursor \S+\n$/);
   });
 });

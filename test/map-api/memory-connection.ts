@@ -1,8 +1,8 @@
 import { startsWithBytes } from "../../src/base/bytes.js";
 import { BigMapError } from "../../src/base/errors.js";
+import type { SessionId } from "../../src/base/ids.js";
 import { isMapName, limits } from "../../src/base/limits.js";
 import type { MapDescription, MapPage, MapSettings, MapStatistics, ScanPageRequest } from "../../src/base/map-backend.js";
-import type { ScanPage } from "../../src/base/scan-page.js";
 import {
   conditionOf,
   isUpdate,
@@ -16,11 +16,13 @@ import {
   type ResultSink,
 } from "../../src/base/operation-batch.js";
 import { ResultBatchBuilder } from "../../src/base/result-batch-builder.js";
+import type { ScanPage } from "../../src/base/scan-page.js";
 import type { Connection } from "../../src/client/connection.js";
-import { evenRanges } from "../../src/ring/hash-range.js";
+import { cutRange, evenRanges, rangeContains } from "../../src/ring/hash-range.js";
+import type { RingEntry } from "../../src/ring/ring-columns.js";
 import { Ring } from "../../src/ring/ring.js";
 import { compareTokens, tokenOf, type Token } from "../../src/ring/token.js";
-import type { CanisterSplit, MapRing, Topology } from "../../src/ring/topology.js";
+import type { CanisterSplit, CanisterStatus, MapRing, Topology } from "../../src/ring/topology.js";
 import { pageOf } from "../base/scan-entries.js";
 
 interface StoredEntry {
@@ -32,18 +34,29 @@ interface StoredEntry {
 
 interface StoredMap {
   readonly description: MapDescription;
-  readonly ring: Ring;
   readonly entries: Map<string, StoredEntry>;
-  /** Number of the last update of each canister, by its place in the ring. */
-  readonly sequences: number[];
+  ring: Ring;
 }
 
-/** The map backend in its simplest form, on a plain Map; also a server for tests of the client. */
-export class MemoryConnection implements Connection {
-  readonly #maps = new Map<string, StoredMap>();
-  #lastMapId = 0;
+const replica = { replicaId: "replica-1", address: "127.0.0.1:7400" };
 
-  submit(batch: OperationBatch, _sessionId: number, sink: ResultSink): void {
+/** The map backend in its simplest form, on plain Maps, with a ring that only a split by hand changes. */
+export class MemoryConnection implements Connection {
+  readonly #defaults: Partial<MapSettings>;
+  readonly #maps = new Map<string, StoredMap>();
+  readonly #watchers = new Set<() => void>();
+  #lastMapId = 0;
+  #lastCanisterId = 0;
+  #lastVersion = 0;
+  /** Set, it is the answer to every operation. */
+  failure: BigMapError | undefined;
+
+  /** `defaults`: settings of maps that are made without. */
+  constructor(defaults: Partial<MapSettings> = {}) {
+    this.#defaults = defaults;
+  }
+
+  submit(batch: OperationBatch, _sessionId: SessionId, sink: ResultSink): void {
     const results = new ResultBatchBuilder();
     this.apply(batch, results);
     queueMicrotask(() => sink.deliver(results.build(true)));
@@ -53,8 +66,9 @@ export class MemoryConnection implements Connection {
   apply(batch: OperationBatch, results: ResultBatchBuilder): void {
     const writes = batch.operations.some((operation) => isUpdate(operation));
     const map = this.#maps.get(batch.map) ?? (writes ? this.#make(batch.map, {}) : undefined);
-    if (map === undefined) {
-      for (let i = 0; i < batch.count; i++) results.addError(i, new BigMapError("MAP_NOT_FOUND", `There is no map "${batch.map}"`));
+    const failure = this.failure ?? (map === undefined ? notFound(batch.map) : undefined);
+    if (map === undefined || failure !== undefined) {
+      for (let i = 0; i < batch.count; i++) results.addError(i, failure as BigMapError);
       return;
     }
     const failing = batch.atomic ? failingCanisters(map, batch) : new Set<number>();
@@ -63,51 +77,44 @@ export class MemoryConnection implements Connection {
       if (conflict !== undefined) results.addError(i, conflict);
       else if (isUpdate(batch.operations[i] ?? 0) && failing.has(placeOf(map, keyOf(batch, i)))) {
         results.addError(i, new BigMapError("BATCH_ABORTED", "Another update of this canister failed"));
-      } else carryOut(map, batch, i, results);
+      } else this.#carryOut(map, batch, i, results);
     }
   }
 
   async createMap(map: string, settings: Partial<MapSettings>): Promise<MapDescription> {
     if (!isMapName(map)) throw new BigMapError("MAP_NAME_INVALID", `"${map}" is not a name`);
-    if (this.#maps.has(map)) throw new BigMapError("MAP_EXISTS", `The map "${map}" exists`);
+    if (this.#maps.has(map)) throw new BigMapError("MAP_EXISTS", `The map "${map}" is there already`);
     return Promise.resolve(this.#make(map, settings).description);
   }
 
   async listMaps(page: { readonly pageSize: number; readonly pageToken: string | undefined }): Promise<MapPage> {
     const names = [...this.#maps.keys()].sort().filter((name) => page.pageToken === undefined || name > page.pageToken);
     const chosen = names.slice(0, page.pageSize);
-    const maps = chosen.map((name) => this.#existing(name).description);
+    const maps = chosen.map((name) => this.#find(name).description);
     return Promise.resolve({ maps, nextPageToken: names.length > chosen.length ? chosen.at(-1) : undefined });
   }
 
   async dropMap(map: string): Promise<void> {
-    this.#existing(map);
+    this.#find(map);
     this.#maps.delete(map);
     return Promise.resolve();
   }
 
   async clear(map: string): Promise<number> {
-    const { entries } = this.#existing(map);
-    const count = entries.size;
+    const { entries } = this.#find(map);
+    const deleted = entries.size;
     entries.clear();
-    return Promise.resolve(count);
+    return Promise.resolve(deleted);
   }
 
   async stats(map: string): Promise<MapStatistics> {
-    const { entries, ring, description } = this.#existing(map);
-    let bytes = 0;
-    for (const { key, value } of entries.values()) bytes += key.length + value.length + limits.entryOverheadBytes;
-    return Promise.resolve({
-      entries: entries.size,
-      bytes,
-      canisters: ring.size,
-      ringVersion: ring.version,
-      settings: description.settings,
-    });
+    const { entries, ring, description } = this.#find(map);
+    const size = sizeOf([...entries.values()]);
+    return Promise.resolve({ ...size, canisters: ring.size, ringVersion: ring.version, settings: description.settings });
   }
 
   async scanPage(request: ScanPageRequest): Promise<ScanPage> {
-    const map = this.#existing(request.map);
+    const map = this.#find(request.map);
     const from = request.cursor === undefined ? 0 : cursorPlace(request.cursor);
     const sorted = [...map.entries.values()].filter(({ key }) => startsWithBytes(key, request.prefix)).sort(inRingOrder);
     const chosen: StoredEntry[] = [];
@@ -123,55 +130,111 @@ export class MemoryConnection implements Connection {
   }
 
   async getRing(map: string): Promise<MapRing> {
-    const { description, ring } = this.#existing(map);
-    return Promise.resolve({ map, mapId: description.mapId, ring, replicas: [{ replicaId: "memory", address: "memory:0" }] });
+    const { description, ring } = this.#find(map);
+    return Promise.resolve({ map, mapId: description.mapId, ring, replicas: [replica] });
   }
 
   async *watchRing(map: string, signal: AbortSignal): AsyncIterable<MapRing> {
-    yield await this.getRing(map);
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    while (!signal.aborted) {
+      const changed = new Promise<void>((resolve) => {
+        this.#watchers.add(resolve);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      yield await this.getRing(map);
+      await changed;
+    }
   }
 
-  splitCanister(canisterId: number, _cut: Token | undefined): Promise<CanisterSplit> {
-    return Promise.reject(new BigMapError("CANISTER_UNSPLITTABLE", `Canister ${canisterId} is held in memory and never splits`));
+  async splitCanister(canisterId: number, cut: Token | undefined): Promise<CanisterSplit> {
+    for (const map of this.#maps.values()) {
+      const parent = ringEntries(map.ring).find((entry) => entry.canisterId === canisterId);
+      if (parent !== undefined) return Promise.resolve(this.#split(map, parent, cut));
+    }
+    throw new BigMapError("CANISTER_NOT_FOUND", `There is no canister ${canisterId}`);
   }
 
   async getTopology(map: string | undefined): Promise<Topology> {
-    const maps = map === undefined ? [...this.#maps.values()] : [this.#existing(map)];
-    const replicas = [{ replicaId: "memory", address: "memory:0" }];
-    return Promise.resolve({ replicas, maps: maps.map(({ description }) => description), canisters: [] });
+    const stored = map === undefined ? [...this.#maps.values()] : [this.#find(map)];
+    return Promise.resolve({
+      replicas: [replica],
+      maps: stored.map(({ description }) => description),
+      canisters: stored.flatMap((each) => ringEntries(each.ring).map((entry) => statusOf(each, entry))),
+    });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    for (const wake of this.#watchers) wake();
     return Promise.resolve();
   }
 
-  #existing(name: string): StoredMap {
+  #split(map: StoredMap, parent: RingEntry, cut: Token | undefined): CanisterSplit {
+    const { start, end } = parent.range;
+    const at = cut ?? { high: Math.floor((start.high + end.high) / 2), low: 0 };
+    const [left, right] = cutRange(parent.range, at);
+    const rightId = ++this.#lastCanisterId;
+    const halves = [
+      { ...parent, range: left },
+      { ...parent, range: right, canisterId: rightId },
+    ];
+    const entries = ringEntries(map.ring).flatMap((entry) => (entry.canisterId === parent.canisterId ? halves : [entry]));
+    map.ring = new Ring(map.ring.version + 1, entries);
+    for (const wake of this.#watchers) wake();
+    return { leftId: parent.canisterId, rightId, cut: at, ringVersion: map.ring.version };
+  }
+
+  #carryOut(map: StoredMap, batch: OperationBatch, index: number, results: ResultBatchBuilder): void {
+    const key = Buffer.from(keyOf(batch, index));
+    const entry = map.entries.get(textOf(key));
+    const kind = kindOf(batch.operations[index] ?? 0);
+    if (kind === operationKind.put) {
+      const version = ++this.#lastVersion;
+      map.entries.set(textOf(key), { key, value: Buffer.from(valueOf(batch, index)), version, token: tokenOf(key) });
+      results.add(index, resultStatus.written, version);
+    } else if (kind === operationKind.delete) {
+      map.entries.delete(textOf(key));
+      results.add(index, entry === undefined ? resultStatus.nothingToDelete : resultStatus.deleted, 0);
+    } else if (entry === undefined) results.add(index, resultStatus.notFound, 0);
+    else if (kind === operationKind.has) results.add(index, resultStatus.found, entry.version);
+    else results.addValue(index, entry.version, entry.value, 0, entry.value.length);
+  }
+
+  #find(name: string): StoredMap {
     const map = this.#maps.get(name);
-    if (map === undefined) throw new BigMapError("MAP_NOT_FOUND", `There is no map "${name}"`);
+    if (map === undefined) throw notFound(name);
     return map;
   }
 
   #make(name: string, chosen: Partial<MapSettings>): StoredMap {
     const settings: MapSettings = {
-      canisterCapBytes: chosen.canisterCapBytes ?? limits.canisterCapDefaultBytes,
-      initialCanisters: chosen.initialCanisters ?? limits.initialCanistersDefault,
+      canisterCapBytes: limits.canisterCapDefaultBytes,
+      initialCanisters: limits.initialCanistersDefault,
       tokenFunction: "murmur3",
+      ...this.#defaults,
+      ...chosen,
     };
-    const ranges = evenRanges(settings.initialCanisters);
-    const ring = new Ring(
-      1,
-      ranges.map((range, i) => ({ range, canisterId: i + 1, replicaId: "memory" })),
-    );
-    const description = { map: name, mapId: ++this.#lastMapId, settings };
-    const map: StoredMap = { description, ring, entries: new Map(), sequences: ranges.map(() => 0) };
+    const entries = evenRanges(settings.initialCanisters).map((range) => {
+      return { range, canisterId: ++this.#lastCanisterId, replicaId: replica.replicaId };
+    });
+    const map: StoredMap = {
+      description: { map: name, mapId: ++this.#lastMapId, settings },
+      entries: new Map(),
+      ring: new Ring(1, entries),
+    };
     this.#maps.set(name, map);
     return map;
   }
 }
 
+function notFound(name: string): BigMapError {
+  return new BigMapError("MAP_NOT_FOUND", `There is no map "${name}"`);
+}
+
 function textOf(key: Uint8Array): string {
   return Buffer.from(key).toString("latin1");
+}
+
+function ringEntries(ring: Ring): RingEntry[] {
+  return Array.from({ length: ring.size }, (_, place) => ring.entryAt(place));
 }
 
 function placeOf(map: StoredMap, key: Uint8Array): number {
@@ -185,7 +248,7 @@ function conflictOf(map: StoredMap, batch: OperationBatch, index: number): BigMa
   const failed =
     (condition === operationCondition.ifAbsent && currentVersion > 0) ||
     (condition === operationCondition.ifVersion && (currentVersion === 0 || currentVersion !== batch.ifVersions[index]));
-  return failed ? new BigMapError("CONDITION_FAILED", "The entry is not as expected", { currentVersion }) : undefined;
+  return failed ? new BigMapError("CONDITION_FAILED", "The condition does not hold", { currentVersion }) : undefined;
 }
 
 function failingCanisters(map: StoredMap, batch: OperationBatch): Set<number> {
@@ -194,28 +257,27 @@ function failingCanisters(map: StoredMap, batch: OperationBatch): Set<number> {
   return failing;
 }
 
-function carryOut(map: StoredMap, batch: OperationBatch, index: number, results: ResultBatchBuilder): void {
-  const key = Buffer.from(keyOf(batch, index));
-  const entry = map.entries.get(textOf(key));
-  const kind = kindOf(batch.operations[index] ?? 0);
-  if (kind === operationKind.put) {
-    const version = nextVersion(map, key);
-    map.entries.set(textOf(key), { key, value: Buffer.from(valueOf(batch, index)), version, token: tokenOf(key) });
-    results.add(index, resultStatus.written, version);
-  } else if (kind === operationKind.delete) {
-    if (entry !== undefined) nextVersion(map, key);
-    map.entries.delete(textOf(key));
-    results.add(index, entry === undefined ? resultStatus.nothingToDelete : resultStatus.deleted, 0);
-  } else if (entry === undefined) results.add(index, resultStatus.notFound, 0);
-  else if (kind === operationKind.has) results.add(index, resultStatus.found, entry.version);
-  else results.addValue(index, entry.version, entry.value, 0, entry.value.length);
+function statusOf(map: StoredMap, { canisterId, range, replicaId }: RingEntry): CanisterStatus {
+  const own = [...map.entries.values()].filter(({ token }) => rangeContains(range, token.high, token.low));
+  return {
+    canisterId,
+    range,
+    replicaId,
+    ...sizeOf(own),
+    map: map.description.map,
+    mapId: map.description.mapId,
+    epoch: 1,
+    state: "serving",
+    capBytes: map.description.settings.canisterCapBytes,
+    sequence: own.length,
+    unsplittable: false,
+    writesWaiting: false,
+  };
 }
 
-function nextVersion(map: StoredMap, key: Uint8Array): number {
-  const place = placeOf(map, key);
-  const version = (map.sequences[place] ?? 0) + 1;
-  map.sequences[place] = version;
-  return version;
+function sizeOf(entries: readonly StoredEntry[]): { entries: number; bytes: number } {
+  const bytes = entries.reduce((total, { key, value }) => total + key.length + value.length + limits.entryOverheadBytes, 0);
+  return { entries: entries.length, bytes };
 }
 
 function inRingOrder(left: StoredEntry, right: StoredEntry): number {
