@@ -19,12 +19,13 @@ export const limits = {
   /** How much one end of a connection may send before the other has taken any of it: as much as several large messages. */
   receiveWindowBytes: 4 * mibBytes,
   /**
-   * Messages to a server of which a part has come: past the first, of all calls, those that take longer than so long are cut off; past the
-   * second, the oldest at once. Each counts so much at least.
+   * Messages to a server of which a part has come, of all calls: past the first, those are cut off that took longer than so long and of
+   * which less than so much came in a second; past the second, the youngest of the larger ones. Each counts so much at least.
    */
   partialMessagesTargetBytes: 256 * mibBytes,
   partialMessagesMaxBytes: 512 * mibBytes,
   partialMessageCrowdedMs: 2_000,
+  partialMessageCrowdedBytes: 64 * kibBytes,
   partialMessageLeastBytes: 8 * kibBytes,
   /** Open calls of one connection; the next wait in the client. Pipes of a server; past it OVERLOADED. Metadata of one call. */
   connectionCallsMost: 2_048,

@@ -10,6 +10,7 @@ import type { Logger } from "../base/logger.js";
 import { serviceNames } from "../proto/methods.js";
 import { limitMetadata } from "./call-stream.js";
 import { PartialMessages } from "./partial-messages.js";
+import { refuseCompression } from "./refuse-compression.js";
 import type { Service } from "./service.js";
 import { serverOptions } from "./transport-options.js";
 
@@ -52,7 +53,7 @@ export class GrpcServer {
   /** Starts to listen. Errors: LISTEN_FAILED. */
   static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
     const partialMessages = new PartialMessages(options.clock);
-    const server = new grpc.Server({ ...serverOptions, interceptors: [partialMessages.interceptor] });
+    const server = new grpc.Server({ ...serverOptions, interceptors: [partialMessages.interceptor, refuseCompression] });
     limitMetadata(server, limits.callMetadataMaxBytes);
     for (const service of options.services) server.addService(service.definition, service.implementation);
     const health = new HealthImplementation(Object.fromEntries(["", ...serviceNames].map((name) => [name, "SERVING"])));
