@@ -16,6 +16,8 @@ export interface NodeConfig {
   readonly memoryBytes: number;
   readonly durability: Durability;
   readonly logLevel: LogLevel;
+  /** Opens a data folder whose log is damaged too, without what lies behind the damage. */
+  readonly acceptDamagedLog?: boolean | undefined;
 }
 
 export interface ServerConfig extends NodeConfig {

@@ -17,6 +17,8 @@ export interface EmbeddedOptions {
   readonly memoryBytes?: number;
   /** "fsync" by default: on the disk when a write resolves. */
   readonly durability?: Durability;
+  /** Opens a folder whose log is damaged too (STORAGE_CORRUPT), without what lies behind the damage. */
+  readonly acceptDamagedLog?: boolean;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function openEmbedded(options: EmbeddedOptions, engine: StorageEngi
       memoryBytes: options.memoryBytes ?? defaultMemoryBytes(),
       durability: options.durability ?? "fsync",
       logLevel: "silent",
+      acceptDamagedLog: options.acceptDamagedLog,
     },
     { logger: silentLogger, machineMemoryBytes: machineMemoryBytes(), ...(engine === undefined ? {} : { engine }) },
   );

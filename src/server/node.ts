@@ -49,7 +49,9 @@ export class Node {
   static async open(config: NodeConfig, options: NodeOptions): Promise<Node> {
     assertConfig(config, options.machineMemoryBytes ?? Infinity);
     const { engine: engineOptions, ...shares } = divideMemory(config.memoryBytes);
-    const engine = options.engine ?? (await openDataFolder(config.dataDir, engineOptions));
+    const { durability, acceptDamagedLog = false } = config;
+    const folderOptions = { ...engineOptions, durability, acceptDamagedLog, logger: options.logger };
+    const engine = options.engine ?? (await openDataFolder(config.dataDir, folderOptions));
     try {
       return await Node.#openOn(engine, config, options, shares);
     } catch (error) {

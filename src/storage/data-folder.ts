@@ -1,17 +1,29 @@
 import { access, constants, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { formatSizeBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
+import { silentLogger, type Logger } from "../base/logger.js";
 import { folderDiskSpace, type DiskSpace } from "./disk-space.js";
 import { diskFullAtOpen } from "./full-disk.js";
 import { layoutVersion, systemKey, systemKind } from "./key-layout.js";
 import { openRocksEngine, type RocksEngineOptions } from "./rocksdb-engine.js";
-import type { StorageEngine } from "./storage-engine.js";
+import { endLogAt, findLogDamage, type LogDamage } from "./log-check.js";
+import { isStoreInUse } from "./store-lock.js";
+import type { Durability, StorageEngine } from "./storage-engine.js";
 import { WriteBatch } from "./write-batch.js";
 
 /** Of the data folder, the part that RocksDB owns. */
 const storeFolder = "store";
 
 const layoutKey = systemKey(systemKind.layout, new Uint8Array(0));
+
+export interface DataFolderOptions extends RocksEngineOptions {
+  /** With which commits are written; "fsync" by default. */
+  readonly durability?: Durability;
+  /** Opens a store whose log is damaged too: as it was before the first commit that cannot be read. */
+  readonly acceptDamagedLog?: boolean;
+  readonly logger?: Logger;
+}
 
 export interface DataFolderPorts {
   /** Of the disk that holds the folder. */
@@ -22,16 +34,17 @@ export interface DataFolderPorts {
 /**
  * Opens the store of a data folder, and makes both where they are missing. The folder belongs to one process until the
  * engine is closed. Errors: DATA_DIR_UNUSABLE (not a folder, or this user may not read and write it), DATA_DIR_IN_USE,
- * DATA_DIR_NEWER, STORAGE_CORRUPT, DISK_FULL (which says how much room opening takes), STORAGE_FAILED.
+ * DATA_DIR_NEWER, STORAGE_CORRUPT (a damaged log too), DISK_FULL (which says how much room opening takes), STORAGE_FAILED.
  */
 export async function openDataFolder(
   path: string,
-  options: RocksEngineOptions,
+  options: DataFolderOptions,
   ports: DataFolderPorts = { space: folderDiskSpace(path), openEngine: openRocksEngine },
 ): Promise<StorageEngine> {
   const store = join(path, storeFolder);
   try {
     await makeUsable(path, store);
+    await checkLogs(path, store, options);
     return await openWithLayout(path, await openStore(path, store, options, ports));
   } catch (error) {
     if (!(error instanceof BigMapError) || error.code !== "DISK_FULL") throw error;
@@ -57,6 +70,38 @@ async function makeUsable(path: string, store: string): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     const code = reason.startsWith("ENOSPC") ? "DISK_FULL" : "DATA_DIR_UNUSABLE";
     throw new BigMapError(code, `The data folder ${path} cannot be used: ${reason}`, { cause: error });
+  }
+}
+
+/**
+ * RocksDB drops commits behind damage in its log without a word. Where they were acknowledged the store is not opened. One commit behind
+ * the damage may come from a power failure: the pages of what was not synced yet reach the disk in any order; with durability "os" that is
+ * true of any number. So there it is only said.
+ */
+async function checkLogs(path: string, store: string, options: DataFolderOptions): Promise<void> {
+  const { durability = "fsync", acceptDamagedLog = false, logger = silentLogger } = options;
+  const damage = await findSettledDamage(store, options);
+  if (damage === undefined) return;
+  const { log, offset, commits, bytes } = damage;
+  const found = `The log ${log} is damaged at byte ${offset}; commits behind that: ${commits} (${formatSizeBytes(bytes)})`;
+  if (durability === "fsync" && damage.wasSynced && !acceptDamagedLog) {
+    const others = "where they were written with durability os, and the power failed, nothing else is left";
+    const copy = `To go on without what lies there and behind it (${others}), copy ${path} and start once with --accept-damaged-log`;
+    const hint = `Restore the data folder from a backup. ${copy} (openBigMap: acceptDamagedLog).`;
+    throw new BigMapError("STORAGE_CORRUPT", `${found}. They were acknowledged and would be lost`, { hint });
+  }
+  const cause = "After a power failure they were not on the disk yet; else restore the data folder from a backup";
+  logger.warn({ log, offset, commits, bytes }, `${found}. They are not read. ${cause}`);
+  await endLogAt(damage);
+}
+
+/** A process that has the store open writes while its logs are looked at: that is no damage, and opening fails for another reason. */
+async function findSettledDamage(store: string, options: DataFolderOptions): Promise<LogDamage | undefined> {
+  try {
+    if ((await findLogDamage(store)) === undefined || (await isStoreInUse(store, options))) return undefined;
+    return await findLogDamage(store);
+  } catch (error) {
+    throw new BigMapError("STORAGE_FAILED", `The logs in ${store} cannot be read: ${String(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { logNumber } from "./log-records.js";
 
 /** So many zeros lie ahead of RocksDB's log at most, but for the rest of a block. */
 const runwayBytes = 2 ** 20;
@@ -88,8 +89,9 @@ function newestLog(folder: string): string | undefined {
   let newest = -1;
   let newestName: string | undefined;
   for (const name of readdirSync(folder)) {
-    if (!/^\d+\.log$/.test(name) || Number.parseInt(name, 10) <= newest) continue;
-    newest = Number.parseInt(name, 10);
+    const number = logNumber(name) ?? -1;
+    if (number <= newest) continue;
+    newest = number;
     newestName = name;
   }
   return newestName === undefined ? undefined : join(folder, newestName);
