@@ -84,14 +84,15 @@ async function checkLogs(path: string, store: string, options: DataFolderOptions
   if (damage === undefined) return;
   const { log, offset, commits, bytes } = damage;
   const found = `The log ${log} is damaged at byte ${offset}; commits behind that: ${commits} (${formatSizeBytes(bytes)})`;
-  if (durability === "fsync" && damage.wasSynced && !acceptDamagedLog) {
+  const isLoss = durability === "fsync" && damage.wasSynced;
+  if (isLoss && !acceptDamagedLog) {
     const others = "where they were written with durability os, and the power failed, nothing else is left";
     const copy = `To go on without what lies there and behind it (${others}), copy ${path} and start once with --accept-damaged-log`;
     const hint = `Restore the data folder from a backup. ${copy} (openBigMap: acceptDamagedLog).`;
     throw new BigMapError("STORAGE_CORRUPT", `${found}. They were acknowledged and would be lost`, { hint });
   }
   const cause = "After a power failure they were not on the disk yet; else restore the data folder from a backup";
-  logger.warn({ log, offset, commits, bytes }, `${found}. They are not read. ${cause}`);
+  logger.warn({ log, offset, commits, bytes }, `${found}. They are not read. ${isLoss ? "That was accepted" : cause}`);
   await endLogAt(damage);
 }
 
