@@ -96,10 +96,14 @@ async function checkLogs(path: string, store: string, options: DataFolderOptions
   await endLogAt(damage);
 }
 
-/** A process that has the store open writes while its logs are looked at: that is no damage, and opening fails for another reason. */
+/** A process that has the store open writes and removes logs while they are looked at: that is no damage, and opening fails for its sake. */
 async function findSettledDamage(store: string, options: DataFolderOptions): Promise<LogDamage | undefined> {
+  const isSound = await findLogDamage(store).then(
+    (damage) => damage === undefined,
+    () => false,
+  );
+  if (isSound || (await isStoreInUse(store, options))) return undefined;
   try {
-    if ((await findLogDamage(store)) === undefined || (await isStoreInUse(store, options))) return undefined;
     return await findLogDamage(store);
   } catch (error) {
     throw new BigMapError("STORAGE_FAILED", `The logs in ${store} cannot be read: ${String(error)}`, { cause: error });

@@ -36,6 +36,9 @@ export async function findLogDamage(folder: string): Promise<LogDamage | undefin
   return judge.damage();
 }
 
+/** Of a record's type, from its beginning. */
+const typeOffset = 6;
+
 /**
  * Makes RocksDB stop at the damage. It does so by itself except where a block is zero from a record's end on: there it would go on with
  * what lies behind. The type of a record that nobody knows makes it a record with a bad checksum.
@@ -49,8 +52,6 @@ export async function endLogAt({ log, offset, isZero }: LogDamage): Promise<void
     await file.close();
   }
 }
-
-const typeOffset = 6;
 
 async function logsOf(folder: string): Promise<{ readonly name: string; readonly number: number }[]> {
   const names = await readdir(folder);
@@ -108,7 +109,8 @@ class LogJudge implements LogVisitor {
   #lose(head: Buffer, sizeBytes: number): void {
     this.#commits++;
     this.#bytes += sizeBytes;
-    // The commit thread writes nothing behind a commit before it is synced, and all before it with it. Deletions of ranges it does not sync.
+    // The commit thread writes nothing behind a commit before that is synced, and all that comes before with it. Deletions of ranges it
+    // does not sync.
     this.#wasSynced ||= this.#hasSyncedBehind;
     this.#hasSyncedBehind ||= !rangeDeletionTypes.includes(head[batchHeaderBytes]);
   }

@@ -151,8 +151,8 @@ function isZero(block: Buffer, at: number): boolean {
 }
 
 /**
- * From where on the block is searched for further records, once what stands at `at` is none. Not inside of what may be the torn half of one:
- * a value may hold what looks like records.
+ * From where on the block is searched for further records, once what stands at `at` is none. Not inside of what may be the torn half of
+ * one: a value may hold what looks like records.
  */
 function searchStart(block: Buffer, at: number, end: number): number {
   if (end <= block.length) return end;

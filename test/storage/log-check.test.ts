@@ -168,7 +168,7 @@ describe("damage in a log", () => {
     }
   });
 
-  test("is found wherever the byte is, with the commits behind it; the last and the one before it may come from a power failure", async () => {
+  test("is found wherever the byte is, with the commits behind it; with one behind it, it may come from a power failure", async () => {
     const count = 40;
     const path = await makeFolder(count, 2_000);
     const { length } = await readFile(await logOf(path));
@@ -229,7 +229,7 @@ describe("damage in a log", () => {
     assert.ok(damaged > 0 && damaged < 60, `${damaged} with commits behind`);
   });
 
-  test("before deletions of ranges, which are not synced, may come from a power failure; before a commit after them it may not", async () => {
+  test("before deletions of ranges, which are not synced, may come from a power failure, but for a commit after them", async () => {
     const path = await makeFolder(0, 0);
     const engine = await openDataFolder(path, smallMemory);
     await put(engine, 0, 1, 100);
@@ -328,7 +328,7 @@ describe("a data folder with a damaged log", () => {
     assert.equal(warnings.length, 1);
   });
 
-  test("that is zero from a record's end to its block's is opened as it was before that, and not with what RocksDB reads behind it", async () => {
+  test("that is zero from a record's end on is opened as it was before that, and not with what RocksDB reads behind it", async () => {
     const good = await makeFolder(count, 300);
     const offset = (await foundIn(await copyWith(good, (log) => flipped(log, 20_000))))?.offset as number;
     const path = await copyWith(good, (log) => zeroed(log, offset, blockBytes));
@@ -363,7 +363,12 @@ describe("a data folder with a damaged log", () => {
     const log = await logOf(path);
     await writeFile(log, flipped(await readFile(log), 1_000));
     await assert.rejects(openDataFolder(path, options), hasCode("DATA_DIR_IN_USE"));
+    const unreadable = join(storeOf(path), "900001.log");
+    await mkdir(unreadable);
+    await assert.rejects(openDataFolder(path, options), hasCode("DATA_DIR_IN_USE"));
+    await rm(unreadable, { recursive: true });
     await engine.close();
+    assert.deepEqual(warnings, []);
   });
 
   test("whose log cannot be read is STORAGE_FAILED", async () => {
