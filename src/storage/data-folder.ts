@@ -96,7 +96,7 @@ async function checkLogs(path: string, store: string, options: DataFolderOptions
   await endLogAt(damage);
 }
 
-/** A process that has the store open writes and removes logs while they are looked at: that is no damage, and opening fails for its sake. */
+/** A process that has the store open writes and removes logs while they are looked at: opening fails for its sake, not for damage. */
 async function findSettledDamage(store: string, options: DataFolderOptions): Promise<LogDamage | undefined> {
   const isSound = await findLogDamage(store).then(
     (damage) => damage === undefined,
