@@ -5,7 +5,9 @@ import type { Method } from "../proto/methods.js";
 import { backgroundMetadata } from "./background.js";
 import { toWallDeadline } from "./deadline.js";
 import { fromGrpcStatus, hasErrorDetail } from "./grpc-status.js";
-import { channelOptions } from "./transport-options.js";
+import { PeerWatch } from "./peer-watch.js";
+import { channelOptions, watchedChannelOptions } from "./transport-options.js";
+import { watchConnections } from "./watched-connections.js";
 
 export interface CallOptions {
   /** Monotonic; Infinity or absent: none. */
@@ -38,7 +40,9 @@ export class GrpcChannel {
   constructor(address: string, clock: Clock) {
     this.address = address;
     this.#clock = clock;
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure(), channelOptions);
+    const credentials = grpc.credentials.createInsecure();
+    const isWatched = watchConnections(credentials, new PeerWatch(clock));
+    this.#client = new grpc.Client(address, credentials, isWatched ? watchedChannelOptions : channelOptions);
   }
 
   get state(): ConnectionState {

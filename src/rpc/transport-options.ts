@@ -5,6 +5,9 @@ import { limits } from "../base/limits.js";
 // GRPC_VERBOSITY brings them back for whoever looks for a fault.
 if ((process.env["GRPC_VERBOSITY"] ?? process.env["GRPC_NODE_VERBOSITY"]) === undefined) setLogVerbosity(logVerbosity.NONE);
 
+/** How long the library waits for the answer to a ping where `PeerWatch` decides who has gone: for ever. */
+export const watchedPingTimeoutMs = 2 ** 31 - 1;
+
 /** Both ends: message sizes, and pings that notice a peer which vanished without a word within half a minute. */
 const sharedOptions: ChannelOptions = {
   "grpc.max_receive_message_length": limits.messageMaxBytes,
@@ -27,3 +30,6 @@ export const channelOptions: ChannelOptions = {
   "grpc.service_config_disable_resolution": 1,
   "grpc.use_local_subchannel_pool": 1,
 };
+
+/** Of a channel whose connections are watched. */
+export const watchedChannelOptions: ChannelOptions = { ...channelOptions, "grpc.keepalive_timeout_ms": watchedPingTimeoutMs };
