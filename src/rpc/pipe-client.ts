@@ -37,6 +37,13 @@ export interface PipeClientOptions {
 /** One part is with the callers, one on the road, one with the server; halves left both ends idle at times, quarters cost more messages. */
 const handedOutParts = 3;
 const handedOutFewest = 32;
+/**
+ * Bytes that the system has not taken: past it the next batches wait until it has taken all. Node's HTTP/2 reads nothing while it writes,
+ * so with a slow link no answer would be heard before all batches have left; and those that wait are known to be not begun.
+ */
+const unwrittenMostBytes = 512 * 1024;
+/** Where the system takes longer than this, answers are read before the next batches are written. */
+const slowWriteMs = 50;
 const endGraceMs = 1_000;
 
 /**
@@ -60,6 +67,10 @@ export class PipeClient {
   #endRequested = false;
   #cancelCutOff: CancelTimer = () => undefined;
   #isHandingOut = false;
+  #unwrittenBytes = 0;
+  #unwrittenSinceMs = 0;
+  /** All that is unwritten has to be written first. */
+  #isChoked = false;
   #state: PipeState = { kind: "connecting" };
 
   constructor(stream: PipeStream, options: PipeClientOptions) {
@@ -83,7 +94,7 @@ export class PipeClient {
 
   /** Whether the next batch is sent at once. While it is false it pays to collect larger batches. */
   get hasRoom(): boolean {
-    return this.#state.kind === "open" && this.#queueHead === this.#queue.length && !this.#window.isFull;
+    return this.#state.kind === "open" && this.#queueHead === this.#queue.length && !this.#window.isFull && !this.#isChoked;
   }
 
   get unansweredOperations(): number {
@@ -163,8 +174,27 @@ export class PipeClient {
     this.#window.take(pipeBatch);
     this.#sent.set(batchId, pipeBatch);
     const frame = encodePipeRequest(pipeBatch.batch, batchId, nowMs);
-    // grpc-js puts it into a buffer of its own.
-    this.#stream.write(frame, () => giveBytes(frame));
+    if (this.#unwrittenBytes === 0) this.#unwrittenSinceMs = nowMs;
+    this.#unwrittenBytes += frame.length;
+    if (this.#unwrittenBytes > unwrittenMostBytes) this.#isChoked = true;
+    this.#stream.write(frame, () => {
+      // grpc-js puts it into a buffer of its own.
+      giveBytes(frame);
+      this.#unwrittenBytes -= frame.length;
+      if (this.#isChoked && this.#unwrittenBytes === 0) this.#onWritten();
+    });
+  }
+
+  #onWritten(): void {
+    const isSlow = this.#options.clock.monotonicMs() - this.#unwrittenSinceMs > slowWriteMs;
+    // The loop reads between two turns of its check phase.
+    if (isSlow) setImmediate(() => setImmediate(() => this.#unchoke()));
+    else this.#unchoke();
+  }
+
+  #unchoke(): void {
+    this.#isChoked = false;
+    this.#pump();
   }
 
   #onOpen(): void {
@@ -252,7 +282,7 @@ export class PipeClient {
 
   #pump(): void {
     if (this.#state.kind !== "open") return;
-    while (this.#queueHead < this.#queue.length && !this.#window.isFull) {
+    while (this.#queueHead < this.#queue.length && !this.#window.isFull && !this.#isChoked) {
       const pipeBatch = this.#queue[this.#queueHead++] as PipeBatch;
       this.#queueBudget.give(pipeBatch);
       this.#send(pipeBatch);
