@@ -40,7 +40,12 @@ const batchMaxEntries = 1_000;
 const batchMaxBytes = 1_016 * 1024;
 const batchRoom: BatchShape = { count: batchMaxEntries, keyBytes: 32 * 1024, valueBytes: batchMaxBytes };
 /** Enough for the server to have the next ones at hand while it writes; with more, their bytes are in no processor's cache any more. */
-const batchesInFlight = 6;
+const batchesInFlightMost = 6;
+/**
+ * Where a batch takes longer the link, or the server, is slow, and the next goes alone: six at once over 100 kB/s took a minute, and
+ * the timeout of most of them was over.
+ */
+const slowBatchMs = 3_000;
 
 /**
  * Writes rows in batches, several in flight; memory is bounded by them. The last row of a key wins: rows of one batch are written in
@@ -102,6 +107,8 @@ class Loader {
   /** By the numbers of the batches. They never reject. */
   readonly #inFlight = new Map<number, Promise<void>>();
   readonly #busyKeys = new BusyKeys();
+  /** One at first, and one more with each that was answered in time. */
+  #inFlightMost = 1;
   #batch: Batch;
   #entries = 0;
   #bytes = 0;
@@ -193,7 +200,7 @@ class Loader {
   /** Resolves when there is room for one more batch. */
   async #sendAndWait(): Promise<void> {
     this.#send();
-    if (this.#inFlight.size >= batchesInFlight) await Promise.race(this.#inFlight.values());
+    while (this.#inFlight.size >= this.#inFlightMost) await Promise.race(this.#inFlight.values());
     this.#throwFailure();
   }
 
@@ -207,7 +214,7 @@ class Loader {
     const batch = this.#batch;
     if (batch.count === 0) return;
     this.#batch = this.#newBatch(batch.number + 1);
-    const sent = batch.forerunners.size === 0 ? this.#write(batch.puts) : this.#writeAfterForerunners(batch);
+    const sent = batch.forerunners.size === 0 ? this.#writeTimed(batch.puts) : this.#writeAfterForerunners(batch);
     const written = sent
       .then((failures) => this.#settle(batch, failures))
       .catch((error: unknown) => {
@@ -222,7 +229,16 @@ class Loader {
     // Else it would write behind the row at which the import stops.
     this.#throwFailure();
     this.#options.signal.throwIfAborted();
-    return this.#write(puts);
+    return this.#writeTimed(puts);
+  }
+
+  async #writeTimed(puts: PackedPuts): Promise<ReadonlyMap<number, BigMapError>> {
+    const { clock } = this.#options;
+    const sentMs = clock.monotonicMs();
+    const failures = await this.#write(puts);
+    const isSlow = clock.monotonicMs() - sentMs > slowBatchMs;
+    this.#inFlightMost = isSlow ? 1 : Math.min(batchesInFlightMost, this.#inFlightMost + 1);
+    return failures;
   }
 
   #newBatch(number: number): Batch {
