@@ -4,7 +4,7 @@ import type { CancelTimer, Clock } from "../base/clock.js";
 import { readUnacknowledged } from "./unacknowledged.js";
 
 const lookMs = 2_000;
-/** Looks in a row at which nothing had come before the other end is held for gone. Its pings are asked for every 20 s: 10 s for the answer. */
+/** Looks in a row at which nothing had come: a ping leaves every 20 s, and has 10 s for its answer. */
 const silentLooksMost = 16;
 /** From so many on it is watched whether bytes leave. */
 const doubtedLooks = 11;
@@ -37,10 +37,11 @@ interface Watched {
 /**
  * Cuts off the connections of which the other end has gone without a word: after half a minute in which nothing came, and some 10 s in
  * which nothing left. gRPC's library gives a ping 10 s for its answer, however much is under way: but a ping waits behind all that was
- * handed to the system before, and so does its answer at the other end; 4 MiB are 42 s of a link of 100 kB/s. Here the library only sends
- * the pings, so that something comes of everybody who is there. What left is what was acknowledged, where the system tells: what it took
- * is no sign of life, it takes some MiB for a peer that has gone. What a proxy acknowledged may still be on its way, which is allowed for.
- * Looks are counted, not time: after a pause of this process itself nobody is to blame.
+ * handed to the system before, and so does its answer at the other end; 4 MiB are 42 s of a link of 100 kB/s. And node's HTTP/2 reads
+ * nothing while it writes. Here the library only sends the pings, so that something comes of everybody who is there. What left is what was
+ * acknowledged, where the system tells: what it took is no sign of life, it takes some MiB for a peer that has gone. What a proxy
+ * acknowledged may still be on its way, which is allowed for. Looks are counted, not time: after a pause of this process itself nobody is
+ * to blame.
  */
 export class PeerWatch {
   readonly #clock: Clock;
