@@ -10,9 +10,11 @@ import type { Logger } from "../base/logger.js";
 import { serviceNames } from "../proto/methods.js";
 import { limitMetadata } from "./call-stream.js";
 import { PartialMessages } from "./partial-messages.js";
+import { PeerWatch } from "./peer-watch.js";
 import { refuseCompression } from "./refuse-compression.js";
 import type { Service } from "./service.js";
 import { serverOptions } from "./transport-options.js";
+import { watchClients } from "./watched-connections.js";
 
 export interface GrpcServerOptions {
   /** HOST:PORT; port 0 lets the system choose. */
@@ -60,6 +62,7 @@ export class GrpcServer {
     health.addToServer(server);
     addReflection(server);
     const port = await bind(server, options.listenAddress);
+    watchClients(server, new PeerWatch(options.clock));
     return new GrpcServer(server, health, port, options);
   }
 
