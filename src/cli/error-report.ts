@@ -5,13 +5,18 @@ import { OutputClosed, type Terminal } from "./terminal.js";
 
 /** Tells the user what went wrong, on stderr, and returns the exit code. */
 export function reportError(error: unknown, terminal: Terminal, json: boolean): number {
-  if (error instanceof OutputClosed || terminal.signal.reason instanceof OutputClosed) return exitCodes.ok;
+  const stopped: unknown = terminal.signal.reason;
+  if (error instanceof OutputClosed || stopped instanceof OutputClosed) return exitCodes.ok;
+  if (stopped instanceof BigMapError) return reportFailure(stopped, terminal, json);
   if (error instanceof CommanderError) return reportUsage(error, terminal, json);
   if (terminal.signal.aborted) {
     print(terminal, json, { code: "CANCELLED", message: "Interrupted", hint: "" });
     return exitCodes.interrupted;
   }
-  const failure = BigMapError.from(error);
+  return reportFailure(BigMapError.from(error), terminal, json);
+}
+
+function reportFailure(failure: BigMapError, terminal: Terminal, json: boolean): ExitCode {
   print(terminal, json, { code: failure.code, message: failure.message, hint: failure.hint, retry: failure.retry, ...versionOf(failure) });
   return exitCodeOf(failure);
 }
@@ -25,7 +30,6 @@ interface ErrorText {
 }
 
 function reportUsage(error: CommanderError, terminal: Terminal, json: boolean): ExitCode {
-  if (error.exitCode === 0) return exitCodes.ok;
   // commander has already written the help where that is the whole message.
   if (error.code === "commander.help") return exitCodes.usage;
   const message = error.message.replace(/^error: /, "");

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { systemClock } from "../base/clock.js";
 import { BigMap } from "../client/bigmap.js";
 import { exitCodes } from "./exit-codes.js";
+import { FileOutput } from "./file-output.js";
 import { run } from "./run.js";
-import { OutputClosed, type Terminal } from "./terminal.js";
+import { outputError, type Terminal } from "./terminal.js";
 
 const interrupt = new AbortController();
 
@@ -16,14 +18,15 @@ function onSignal(): void {
 
 process.on("SIGINT", onSignal);
 process.on("SIGTERM", onSignal);
-// Without a listener, a reader that goes away (`| head`) would end the process with a stack trace. The verb that writes
+const stdout = process.stdout instanceof Socket ? process.stdout : FileOutput.of(1);
+// Without a listener, a reader that goes away (`| head`) or a full disk would end the process with a stack trace. The verb that writes
 // hears of it from its write; one that only waits is ended here.
-process.stdout.on("error", () => interrupt.abort(new OutputClosed()));
+stdout.on("error", (error: Error) => interrupt.abort(outputError(error)));
 process.stderr.on("error", () => undefined);
 
 const terminal: Terminal = {
   stdin: process.stdin,
-  stdout: process.stdout,
+  stdout,
   stderr: process.stderr,
   env: process.env,
   clock: systemClock,

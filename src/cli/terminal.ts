@@ -13,7 +13,10 @@ export interface Terminal {
   readonly stderr: TerminalStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Aborted when the user presses Ctrl-C, or the reader of stdout went away. */
+  /**
+   * Aborted when the user presses Ctrl-C, and when stdout failed: its reason is then an OutputClosed, or the BigMapError that says why
+   * nothing more can be written.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -24,10 +27,14 @@ export class OutputClosed extends Error {
 
 /**
  * Writes and waits until the stream wants more, so that a slow reader slows us down instead of filling our memory.
- * Errors: OutputClosed when the other end was closed.
+ * Errors: OutputClosed when the other end was closed; those of `outputError`.
  */
 export function write(stream: Writable, chunk: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (stream.errored !== null) {
+      reject(outputError(stream.errored));
+      return;
+    }
     if (stream.destroyed || stream.writableEnded) {
       reject(new OutputClosed());
       return;
@@ -41,6 +48,11 @@ export function write(stream: Writable, chunk: string | Uint8Array): Promise<voi
 
 export function writeLine(stream: Writable, line: string): Promise<void> {
   return write(stream, `${line}\n`);
+}
+
+/** Waits until all that was written has left the stream, also what nobody waited for. Errors: as `write`. */
+export function flush(stream: Writable): Promise<void> {
+  return write(stream, "");
 }
 
 /** Ends a stream and waits until everything has left it. */
@@ -71,13 +83,23 @@ export function wantsColor(terminal: Terminal): boolean {
   return terminal.stdout.isTTY === true && (terminal.env["NO_COLOR"] ?? "") === "" && terminal.env["TERM"] !== "dumb";
 }
 
-function outputError(error: Error): Error {
-  const code = (error as NodeJS.ErrnoException).code;
-  const closed = code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_WRITE_AFTER_END";
-  return closed
-    ? new OutputClosed()
-    : new BigMapError("INTERNAL", `Cannot write the output: ${error.message}`, {
-        cause: error,
-        hint: "Check that there is room and permission where the output goes.",
-      });
+/** Codes of an output whose reader went away; a socket that held bytes which it had not read is reset. */
+const closedCodes: readonly string[] = ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE_AFTER_END"];
+const fullCodes: readonly string[] = ["ENOSPC", "EDQUOT"];
+
+/** What an error of an output means: OutputClosed; DISK_FULL; INTERNAL. `what` is the output's name. */
+export function outputError(error: Error, what = "the output"): Error {
+  if (error instanceof BigMapError || error instanceof OutputClosed) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  if (closedCodes.includes(code)) return new OutputClosed();
+  const message = `Cannot write ${what}: ${error.message}`;
+  if (!fullCodes.includes(code)) {
+    return new BigMapError("INTERNAL", message, { cause: error, hint: "Check that there is room and permission where the output goes." });
+  }
+  // Unlike a server's full disk this one is the caller's to mend, and until then the command fails again.
+  return new BigMapError("DISK_FULL", message, {
+    cause: error,
+    hint: "Make room where the output goes, or write it elsewhere.",
+    retry: "permanent",
+  });
 }

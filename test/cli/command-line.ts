@@ -20,13 +20,13 @@ export class CommandLine {
   /** Whether the last client was to give way to others. */
   background: boolean | undefined;
 
-  /** `stdin` is what the command can read there. */
+  /** `stdin` is what the command can read there; `stdout` may be one that does not take all. */
   async run(
     args: readonly string[],
     stdin: string | Uint8Array = "",
     signal: AbortSignal = new AbortController().signal,
+    stdout = new Collected(),
   ): Promise<CommandResult> {
-    const stdout = new Collected();
     const stderr = new Collected();
     const terminal: Terminal = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env: {}, clock: systemClock, signal };
     const connect: Connect = async ({ timeoutMs, background }) => {
@@ -46,7 +46,7 @@ export class Collected extends Writable {
     return Buffer.concat(this.#chunks);
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error) => void): void {
     this.#chunks.push(Buffer.from(chunk));
     callback();
   }

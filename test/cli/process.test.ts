@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,6 +12,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+const noFullDevice = existsSync("/dev/full") ? false : "there is no /dev/full";
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
@@ -38,6 +41,15 @@ async function ended(child: Child): Promise<Ended> {
     once(child, "close") as Promise<[number | null]>,
   ]);
   return { exitCode, stdout, stderr };
+}
+
+/** Runs a command whose stdout goes to a file or a device. */
+async function runInto(path: string, args: readonly string[]): Promise<Omit<Ended, "stdout">> {
+  const output = openSync(path, "w");
+  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", output, "pipe"] });
+  closeSync(output);
+  const [stderr, [exitCode]] = await Promise.all([text(child.stderr as Readable), once(child, "close") as Promise<[number | null]>]);
+  return { exitCode, stderr };
 }
 
 /** A server as a process of its own, on a free port. */
@@ -126,6 +138,28 @@ describe("the command as a process, against a server", () => {
     child.stdout.destroy();
     const [exitCode] = (await once(child, "close")) as [number | null];
     assert.deepEqual([exitCode, await errors], [0, ""]);
+  });
+
+  test("a full disk behind stdout fails every command that writes there", { skip: noFullDevice }, async () => {
+    await bigmap(["put", "full", "k", "v"]);
+    for (const args of [["get", "full", "k"], ["get", "full", "k", "--raw"], ["export", "full", "-"], ["stats"], ["--help"]]) {
+      const { exitCode, stderr } = await runInto("/dev/full", [...args, "--endpoint", server.endpoint]);
+      assert.equal(exitCode, 1, args.join(" "));
+      assert.match(
+        stderr,
+        /^DISK_FULL: Cannot write the output: ENOSPC[^\n]*\n {2}Make room where the output goes[^\n]*\n$/,
+        args.join(" "),
+      );
+    }
+  });
+
+  test("stdout that is a file has all of the output", async () => {
+    const path = join(folder, "stdout");
+    await bigmap(["put", "users", "alice", '{"age":3}']);
+    assert.deepEqual(await runInto(path, ["get", "users", "alice", "--endpoint", server.endpoint]), { exitCode: 0, stderr: "" });
+    assert.equal(await readFile(path, "utf8"), '{"age":3}\n');
+    assert.equal((await runInto(path, ["export", "many", "--quiet", "--endpoint", server.endpoint])).exitCode, 0);
+    assert.equal((await readFile(path, "utf8")).trim().split("\n").length, 2_000);
   });
 
   test("Ctrl-C ends a command that waits with exit code 130", async () => {
