@@ -1,5 +1,4 @@
 import type { Readable, Writable } from "node:stream";
-import { finished } from "node:stream/promises";
 import type { Clock } from "../base/clock.js";
 import { BigMapError } from "../base/errors.js";
 
@@ -53,16 +52,6 @@ export function writeLine(stream: Writable, line: string): Promise<void> {
 /** Waits until all that was written has left the stream, also what nobody waited for. Errors: as `write`. */
 export function flush(stream: Writable): Promise<void> {
   return write(stream, "");
-}
-
-/** Ends a stream and waits until everything has left it. */
-export async function end(stream: Writable): Promise<void> {
-  stream.end();
-  try {
-    await finished(stream);
-  } catch (error) {
-    throw outputError(error as Error);
-  }
 }
 
 /** Everything that the stream has to give; at most `maxBytes`. Errors: VALUE_TOO_LARGE. */

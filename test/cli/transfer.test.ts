@@ -372,12 +372,6 @@ describe("import and export", () => {
     assert.equal(exitCode, 2);
   });
 
-  test("an export to a folder that is not there is a usage error", async () => {
-    const line = new CommandLine();
-    await line.run(["put", "m", "k", "v"]);
-    assert.equal((await line.run(["export", "m", join(tmpdir(), "no-such-folder", "x.csv")])).exitCode, 2);
-  });
-
   test("--prefix exports only what begins with it", async () => {
     const line = new CommandLine();
     for (const key of ["a/1", "b/1"]) await line.run(["put", "m", key, key]);

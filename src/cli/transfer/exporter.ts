@@ -1,17 +1,15 @@
-import type { Writable } from "node:stream";
 import type { Clock } from "../../base/clock.js";
-import { write } from "../terminal.js";
 import type { FormatCodec } from "./formats.js";
 import type { LoadSummary } from "./loader.js";
 import type { Entry } from "./row.js";
 
 const chunkBytes = 64 * 1024;
 
-/** Writes entries as rows, in chunks, no faster than the stream takes them. Errors: OutputClosed; those of the scan. */
+/** Writes entries as rows, in chunks, each when the one before is written. Errors: those of the scan and of `write`. */
 export async function exportRows(
   entries: AsyncIterable<Entry>,
   codec: FormatCodec,
-  target: Writable,
+  write: (chunk: string) => Promise<void>,
   clock: Clock,
   onProgress: (summary: LoadSummary) => void,
 ): Promise<LoadSummary> {
@@ -24,10 +22,10 @@ export async function exportRows(
     done.entries++;
     done.bytes += entry.key.length + entry.value.length;
     if (chunk.length < chunkBytes) continue;
-    await write(target, chunk);
+    await write(chunk);
     chunk = "";
     onProgress(summary());
   }
-  if (chunk !== "") await write(target, chunk);
+  if (chunk !== "") await write(chunk);
   return summary();
 }

@@ -1,11 +1,9 @@
 import { Command, Option } from "commander";
-import { createWriteStream } from "node:fs";
-import { once } from "node:events";
-import type { Writable } from "node:stream";
-import { BigMapError } from "../../base/errors.js";
 import { bytes } from "../../client/codec.js";
+import type { MapHandle } from "../../client/map-handle.js";
 import { oneOf } from "../quantities.js";
-import { end } from "../terminal.js";
+import { write } from "../terminal.js";
+import { ExportFile } from "../transfer/export-file.js";
 import { exportRows } from "../transfer/exporter.js";
 import { formatCodecs } from "../transfer/formats.js";
 import type { LoadSummary } from "../transfer/loader.js";
@@ -28,7 +26,7 @@ export function exportVerb(context: VerbContext): Command {
         'byte for byte: "key", "value", and "encoding": "base64" where the bytes are no text.',
     )
     .argument("<map>", "name of the map")
-    .argument("[file]", 'the file, which is overwritten; "-" or nothing writes to stdout')
+    .argument("[file]", 'the file, which is replaced at the end; "-" or nothing writes to stdout')
     .addOption(
       new Option("--format <format>", "ndjson, csv or tsv; by default as the file's name ends, else ndjson").argParser(oneOf(fileFormats)),
     )
@@ -37,44 +35,52 @@ export function exportVerb(context: VerbContext): Command {
     .addHelpText(
       "after",
       `
+The file appears under its name when it is whole and on the disk. Until then the rows are in a file beside it, with a
+name that ends with .part. Where the export fails or is interrupted, an earlier file of that name stays as it was.
+A device or a pipe is written as it comes.
+
 Examples:
   bigmap export users users.ndjson
   bigmap export users --format csv | gzip > users.csv.gz
   bigmap export users --prefix admin/ | jq .key`,
     );
   return command.action(async (map: string, file: string | undefined, options: ExportOptions) => {
-    await context.withClient(command, async (bigmap, { json }) => {
-      const { clock, stderr, stdout } = context.terminal;
-      const handle = bigmap.map(map, { key: bytes, value: bytes });
-      const total = options.prefix === undefined ? (await handle.stats()).entries : undefined;
-      const toStdout = file === undefined || file === "-";
-      const target = toStdout ? stdout : await openTarget(file);
-      const progress = startProgress({ clock, stream: stderr, label: `export ${map}`, total, quiet: options.quiet === true });
-      let summary: LoadSummary;
-      try {
-        const entries = handle.scan({
-          ...(options.prefix === undefined ? {} : { prefix: Buffer.from(options.prefix) }),
-          signal: context.terminal.signal,
-        });
-        const codec = formatCodecs[options.format ?? formatOfPath(file ?? "") ?? "ndjson"];
-        summary = await exportRows(entries, codec, target, clock, (state) => progress.update({ done: state.entries, ...state }));
-        if (!toStdout) await end(target);
-      } finally {
-        progress.stop();
-      }
-      // On stdout are the entries, so the summary goes to stderr there, as JSON too.
-      const text = json ? JSON.stringify(summary) : summaryText("exported", summary);
-      if (options.quiet !== true) stderr.write(`${text}\n`);
-    });
+    const target = file === undefined || file === "-" ? undefined : new ExportFile(file);
+    try {
+      await context.withClient(command, async (bigmap, { json }) => {
+        const summary = await runExport(context, bigmap.map(map, { key: bytes, value: bytes }), file, target, options);
+        // On stdout are the entries, so the summary goes to stderr there, as JSON too.
+        const text = json ? JSON.stringify(summary) : summaryText("exported", summary);
+        if (options.quiet !== true) context.terminal.stderr.write(`${text}\n`);
+      });
+    } catch (error) {
+      // Here and not where it is written: after Ctrl-C nobody waits for that.
+      await target?.discard();
+      throw error;
+    }
   });
 }
 
-async function openTarget(file: string): Promise<Writable> {
-  const stream = createWriteStream(file);
+/** `target` is undefined where the entries go to stdout. */
+async function runExport(
+  { terminal }: VerbContext,
+  handle: MapHandle<Uint8Array>,
+  file: string | undefined,
+  target: ExportFile | undefined,
+  options: ExportOptions,
+): Promise<LoadSummary> {
+  const { clock, signal, stderr, stdout } = terminal;
+  const total = options.prefix === undefined ? (await handle.stats()).entries : undefined;
+  await target?.open();
+  const progress = startProgress({ clock, stream: stderr, label: `export ${handle.name}`, total, quiet: options.quiet === true });
   try {
-    await once(stream, "open");
-    return stream;
-  } catch (error) {
-    throw new BigMapError("INVALID_ARGUMENT", `Cannot write ${file}: ${(error as Error).message}`, { cause: error });
+    const entries = handle.scan({ ...(options.prefix === undefined ? {} : { prefix: Buffer.from(options.prefix) }), signal });
+    const codec = formatCodecs[options.format ?? formatOfPath(file ?? "") ?? "ndjson"];
+    const writeChunk = (chunk: string): Promise<void> => (target === undefined ? write(stdout, chunk) : target.write(chunk));
+    const summary = await exportRows(entries, codec, writeChunk, clock, (state) => progress.update({ done: state.entries, ...state }));
+    await target?.commit();
+    return summary;
+  } finally {
+    progress.stop();
   }
 }
