@@ -120,6 +120,9 @@ describe("the file of an export", () => {
 
   test("and what becomes of an earlier one are in the help", async () => {
     const help = (await line.run(["export", "--help"])).stdout.replace(/\s+/g, " ");
-    assert.match(help, /appears under its name when it is whole .* ends with \.part\. .* interrupted, an earlier file of that name stays as it was/);
+    assert.match(
+      help,
+      /appears under its name when it is whole .* ends with \.part\. .* interrupted, an earlier file of that name stays as it was/,
+    );
   });
 });
