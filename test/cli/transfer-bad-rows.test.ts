@@ -84,8 +84,8 @@ describe("a line that is too long", () => {
   });
 });
 
-describe("a key that is a long integer", () => {
-  test("is a bad row where JavaScript would round it, and no other", async () => {
+describe("a key", () => {
+  test("that is a long integer is a bad row where JavaScript would round it, and no other", async () => {
     const keys = ["9007199254740991", "-9007199254740991", "9007199254740992", "9007199254740993", "-1e300", "1.5", '"9007199254740993"'];
     const text = keys.map((key) => `{"key":${key},"value":1}\n{"key":${key},"more":1}\n`).join("");
     const found = await read("ndjson", cut(text, 999));
@@ -95,6 +95,79 @@ describe("a key that is a long integer", () => {
       found.map(([, what]) => what),
       wanted.flatMap((what) => [what, what]),
     );
+  });
+
+  /** Rows that take each of the ways to a key: as those of an export, and as rows of an own form with and without a field for the value. */
+  const rowsWith = (key: string): readonly (readonly [RowMapping, string])[] => [
+    [plain, `{"key":${key},"value":"v"}`],
+    [plain, `{"more":{"key":"inner"},"key" : ${key} }`],
+    [plain, `{"key":"first","more":[["\\"key\\":5"]],"\\u006bey":${key}}`],
+    [plain, `{"\\"key":5,"n":"\\n","key":${key}}`],
+    [{ ...plain, keyField: "a/b" }, `{"n":{"a/b":5},"a\\/b":${key}}`],
+    [{ ...plain, keyField: 'a","b' }, `{"n":["a","b"],"a\\",\\"b":${key}}`],
+    [{ ...plain, keyField: "id" }, `{"id":${key},"id2":"\\\\"}`],
+    [{ ...plain, keyField: "id", valueField: "v" }, `{"v":"id","id":${key},"w":{"id":7}}`],
+    [{ ...plain, keyField: "id", valueField: "v" }, `{"id":${key},"v":1}`],
+  ];
+  const keyOrFlaw = async (mapping: RowMapping, row: string): Promise<string | undefined> => {
+    for await (const rows of formatCodecs.ndjson.read(Readable.from([Buffer.from(row)]), mapping)) {
+      const { entry, error } = rows.at(0);
+      return entry === undefined ? error?.message.replace(/: field .*/, "") : Buffer.from(entry.key).toString();
+    }
+    return undefined;
+  };
+  const keptAs = (text: string): string => `The key is a number that would be kept as ${text}`;
+  const cases: readonly (readonly [key: string, wanted: string])[] = [
+    ["0", "0"],
+    ["-7", "-7"],
+    ["1.5", "1.5"],
+    ["0.1234567890123456", "0.1234567890123456"],
+    ["1e-7", "1e-7"],
+    ["0.12345678901234567891", keptAs("0.12345678901234568")],
+    ["9007199254740990.5", keptAs("9007199254740990")],
+    ["1.00000000000000000001", keptAs("1")],
+    ["1.0", keptAs("1")],
+    ["1e2", keptAs("100")],
+    ["-0", keptAs("0")],
+    ["[9007199254740993]", "The key is an array"],
+    ["[]", "The key is an array"],
+    ['{"a":1}', "The key is an object"],
+    ["true", "The key is true"],
+    ["false", "The key is false"],
+    ["null", "The key is null"],
+  ];
+  for (const [key, wanted] of cases) {
+    test(`that is written as ${key} is ${wanted === key ? "kept" : "a bad row"}, wherever it stands`, async () => {
+      for (const [mapping, row] of rowsWith(key)) assert.equal(await keyOrFlaw(mapping, row), wanted, row);
+    });
+  }
+
+  test("that is none has a hint that says what one may be", async () => {
+    const { exitCode, stderr } = await new CommandLine().run(["import", "m"], '{"key":["a"],"value":1}\n');
+    assert.deepEqual([exitCode, stderr.split("\n")[0]], [2, 'INVALID_ARGUMENT: Line 1: The key is an array: field "key"']);
+    assert.match(stderr, /\n {2}A key is a text or a number\..*--key.*--skip-bad/);
+  });
+});
+
+describe("a header of CSV or TSV", () => {
+  for (const [format, delimiter] of [
+    ["csv", ","],
+    ["tsv", "\t"],
+  ] as const) {
+    test(`with a name twice is refused, also with --skip-bad: ${format}`, async () => {
+      for (const skip of [[], ["--skip-bad"]]) {
+        const header = ["id", "name", "name"].join(delimiter);
+        const line = new CommandLine();
+        const { exitCode, stderr } = await line.run(["import", "m", "--format", format, "--key", "id", ...skip], `${header}\n`);
+        assert.deepEqual([exitCode, stderr.split("\n")[0]], [2, 'INVALID_ARGUMENT: The header has the name "name" twice']);
+        assert.match(stderr, /\n {2}Give every column a name of its own/);
+      }
+    });
+  }
+
+  test("with two columns without a name is refused, with one it is not", async () => {
+    await assert.rejects(read("csv", cut("key,,\na,1,2\n", 99)), /^BigMapError: The header has two columns without a name$/);
+    assert.deepEqual(await read("csv", cut("key,\na,1\n", 99)), [[2, "a"]]);
   });
 });
 

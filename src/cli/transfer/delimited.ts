@@ -21,7 +21,7 @@ export function delimitedLine(entry: Entry, delimiter: string): string {
 
 /**
  * Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header, or is not UTF-8, is an error of that row; one
- * with a quote that is never closed takes the rest of the file. Errors: INVALID_ARGUMENT where the header is not UTF-8, or a row goes on
+ * with a quote that is never closed takes the rest of the file. Errors: INVALID_ARGUMENT where the header is not UTF-8 or has a name twice, or a row goes on
  * for more than `rowMaxBytes` and a chunk of the input, as one with such a quote may.
  */
 export function delimitedReader(delimiter: string): RowReader {
@@ -34,6 +34,7 @@ export function delimitedReader(delimiter: string): RowReader {
       bom: true,
       columns: (header: string[]) => {
         if (check.takeFlawsBefore(parser.info.bytes)) throw notUtf8(`Line ${parser.info.lines}: The header`);
+        assertDistinct(header);
         return header;
       },
       info: true,
@@ -84,6 +85,14 @@ export function delimitedReader(delimiter: string): RowReader {
 interface Position {
   readonly bytes: number;
   readonly lines: number;
+}
+
+/** Of two columns with one name the first would be lost. */
+function assertDistinct(header: readonly string[]): void {
+  const twice = header.find((name, i) => header.indexOf(name) < i);
+  if (twice === undefined) return;
+  const what = twice === "" ? "two columns without a name" : `the name ${JSON.stringify(twice)} twice`;
+  throw new BigMapError("INVALID_ARGUMENT", `The header has ${what}`, { hint: "Give every column a name of its own." });
 }
 
 function readRecord(record: Row, lineNumber: number, mapping: RowMapping): ReadRow {

@@ -1,6 +1,7 @@
 import { BigMapError } from "../../base/errors.js";
 import { isWellFormed } from "../../base/well-formed.js";
 import { decodeBytes, exactText } from "../byte-text.js";
+import { isNumberWrittenAs } from "./member-text.js";
 
 /**
  * One entry in a file, as `export` writes it and `import` reads it back:
@@ -32,9 +33,9 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Reads the entry out of a row. `rowText`, well-formed, is what is stored with the whole row. Errors: INVALID_ARGUMENT. */
 export function entryOfRow(row: Row, rowText: string, mapping: RowMapping): Entry {
   const explicit = mapping.keyField !== undefined || mapping.valueField !== undefined || mapping.wholeRow;
-  if (!explicit && isEntryRow(row)) return exportedEntry(row);
+  if (!explicit && isEntryRow(row)) return exportedEntry(row, rowText);
   const keyField = mapping.keyField ?? entryFields.key;
-  const key = textBytes(keyText(row, keyField), keyField);
+  const key = textBytes(keyText(row, keyField, rowText), keyField);
   const { valueField } = mapping;
   return { key, value: valueField === undefined ? Buffer.from(rowText) : textBytes(fieldText(row, valueField), valueField) };
 }
@@ -55,26 +56,37 @@ function isEntryRow(row: Row): boolean {
   return known && entryFields.key in row && entryFields.value in row;
 }
 
-function exportedEntry(row: Row): Entry {
+function exportedEntry(row: Row, rowText: string): Entry {
   const encoding = row[entryFields.encoding] ?? "";
-  const key = keyText(row, entryFields.key);
+  const key = keyText(row, entryFields.key, rowText);
   const value = fieldText(row, entryFields.value);
   if (encoding === "") return { key: textBytes(key, entryFields.key), value: textBytes(value, entryFields.value) };
-  if (encoding !== "base64") throw new BigMapError("INVALID_ARGUMENT", `The encoding ${JSON.stringify(encoding)} is not known`);
+  if (encoding !== "base64") {
+    throw new BigMapError("INVALID_ARGUMENT", `The encoding ${JSON.stringify(encoding)} is not known`, {
+      hint: 'Write "base64", or nothing where key and value are texts.',
+    });
+  }
   return { key: decodeBytes(key, "base64"), value: decodeBytes(value, "base64") };
 }
 
-/** As `fieldText`; but null is what programs write for a key that they do not know, and integers that were rounded may be one. */
-function keyText(row: Row, field: string): string {
+/** The text of a key, which is a text or a number that stands in the file as it is printed: of what is rounded, several may be one. */
+function keyText(row: Row, field: string, rowText: string): string {
   const key = Object.hasOwn(row, field) ? row[field] : undefined;
-  if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
-    throw new BigMapError("INVALID_ARGUMENT", `The key is a number with more digits than are kept: field "${field}"`, {
-      hint: "Write it as a text, in quotes, or pass over such rows with --skip-bad.",
-    });
-  }
-  if (key !== null) return fieldText(row, field);
-  throw new BigMapError("INVALID_ARGUMENT", `The key is null: field "${field}"`, {
-    hint: "Name the field of the key with --key, or pass over such rows with --skip-bad.",
+  if (typeof key === "number") return numberKeyText(key, field, rowText);
+  if (key === undefined || typeof key === "string") return fieldText(row, field);
+  const kind = Array.isArray(key) ? "an array" : key !== null && typeof key === "object" ? "an object" : JSON.stringify(key);
+  throw new BigMapError("INVALID_ARGUMENT", `The key is ${kind}: field "${field}"`, {
+    hint: "A key is a text or a number. Name its field with --key, or pass over such rows with --skip-bad.",
+  });
+}
+
+function numberKeyText(key: number, field: string, rowText: string): string {
+  const text = JSON.stringify(key);
+  const isLong = Math.abs(key) > Number.MAX_SAFE_INTEGER;
+  if (!isLong && isNumberWrittenAs(rowText, field, text)) return text;
+  const flaw = isLong ? "with more digits than are kept" : `that would be kept as ${text}`;
+  throw new BigMapError("INVALID_ARGUMENT", `The key is a number ${flaw}: field "${field}"`, {
+    hint: "Write it as a text, in quotes, or pass over such rows with --skip-bad.",
   });
 }
 

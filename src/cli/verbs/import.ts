@@ -51,8 +51,10 @@ export function importVerb(context: VerbContext): Command {
 Files are in UTF-8: a row with other bytes is a bad row. \`bigmap export\` writes such keys and values as base64.
 
 JSON numbers with more than 15 digits in values may be rounded as JavaScript does; a whole row that is the value
-keeps them. Write them as texts where every digit counts. A key beyond 9007199254740991 that is no text is a bad row:
-rounded, several keys would become one.
+keeps them. Write them as texts where every digit counts.
+
+A key is a text, or a number up to 9007199254740991 that is printed as it stands in the file: 7 and 1.5, but not 1.0.
+All else is a bad row: rounded, several keys would become one.
 
 Of several rows with one key the last one stays. Each of them counts as an entry imported, so that a map may have
 fewer entries.
