@@ -24,9 +24,23 @@ export function formatDurationMs(durationMs: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+const byteUnits = ["B", "kB", "MB", "GB", "TB"];
+
+/** How much was moved: 420 → "420 B"; 12345678 → "12.3 MB". */
+export function formatBytes(bytes: number): string {
+  let scaled = bytes;
+  let unit = 0;
+  // From 999.95 on it would be written as 1000.0.
+  while (scaled >= (unit === 0 ? 999.5 : 999.95) && unit < byteUnits.length - 1) {
+    scaled /= 1000;
+    unit++;
+  }
+  return `${scaled.toFixed(unit === 0 ? 0 : 1)} ${byteUnits[unit]}`;
+}
+
 /** Bytes a second as "12.3 MB/s". */
 export function formatBytesRate(bytes: number, elapsedMs: number): string {
-  return `${(bytes / 1e6 / Math.max(elapsedMs / 1000, 1e-9)).toFixed(1)} MB/s`;
+  return `${formatBytes(bytes / Math.max(elapsedMs / 1000, 1e-9))}/s`;
 }
 
 /** Entries a second as "12,345". */

@@ -1,4 +1,4 @@
-import { countText, formatBytesRate, formatCountRate, formatDurationMs } from "../number-text.js";
+import { countText, formatBytes, formatBytesRate, formatCountRate, formatDurationMs } from "../number-text.js";
 import type { LoadSummary } from "./loader.js";
 
 /** "117,659 entries imported · 24.0 MB in 3.1 s · 37,954/s · 7.7 MB/s · 2 bad rows passed over". */
@@ -6,7 +6,7 @@ export function summaryText(done: string, summary: LoadSummary): string {
   const { entries, bytes, badRows, elapsedMs } = summary;
   const parts = [
     `${countText(entries, "entry", "entries")} ${done}`,
-    `${(bytes / 1e6).toFixed(1)} MB in ${formatDurationMs(elapsedMs)}`,
+    `${formatBytes(bytes)} in ${formatDurationMs(elapsedMs)}`,
     `${formatCountRate(entries, elapsedMs)}/s`,
     formatBytesRate(bytes, elapsedMs),
   ];

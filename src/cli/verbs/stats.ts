@@ -3,7 +3,7 @@ import { formatSizeBytes } from "../../base/bytes.js";
 import type { CanisterStatus, Topology } from "../../ring/topology.js";
 import { canisterJson } from "../drawing/ring-json.js";
 import { fillOf, inRingOrder } from "../drawing/ring-rows.js";
-import { countText, formatCount, formatShare } from "../number-text.js";
+import { countText, formatShare } from "../number-text.js";
 import type { VerbContext } from "../verb-context.js";
 
 export function statsVerb(context: VerbContext): Command {
@@ -47,10 +47,10 @@ function topologyLines(topology: Topology, withCanisters: boolean): string[] {
 function canisterLine(canister: CanisterStatus): string {
   const facts = [
     canister.state,
-    `${formatCount(canister.entries)} entries`,
+    countText(canister.entries, "entry", "entries"),
     formatSizeBytes(canister.bytes),
     `${formatShare(fillOf(canister))} full`,
-    `${formatCount(canister.sequence)} updates`,
+    countText(canister.sequence, "update"),
     `on ${canister.replicaId}`,
   ];
   return `  #${canister.canisterId}: ${facts.join(" · ")}`;
