@@ -67,6 +67,14 @@ export async function readAll(stream: Readable, maxBytes: number): Promise<Buffe
   return Buffer.concat(chunks);
 }
 
+/** Why the file `name` cannot be read. */
+export function inputError(error: Error, name: string): BigMapError {
+  return new BigMapError("INVALID_ARGUMENT", `Cannot read ${name}: ${error.message}`, {
+    cause: error,
+    hint: "Check its name, and that this user may read it.",
+  });
+}
+
 /** Colors are for terminals only, and never with NO_COLOR (https://no-color.org). */
 export function wantsColor(terminal: Terminal): boolean {
   return terminal.stdout.isTTY === true && (terminal.env["NO_COLOR"] ?? "") === "" && terminal.env["TERM"] !== "dumb";

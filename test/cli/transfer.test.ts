@@ -7,9 +7,11 @@ import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { stillClock } from "./still-clock.js";
 import { formatCodecs } from "../../src/cli/transfer/formats.js";
+import { openSource } from "../../src/cli/transfer/import-source.js";
 import { loadRows, type LoadOptions } from "../../src/cli/transfer/loader.js";
 import { RowColumns } from "../../src/cli/transfer/row-columns.js";
 import type { Entry, RowMapping } from "../../src/cli/transfer/row.js";
@@ -358,18 +360,50 @@ describe("import and export", () => {
     const line = new CommandLine();
     const { exitCode, stderr } = await line.run(["import", "m", "--skip-bad"], '{"key":"a"}\nnonsense\n{"key":"c"}\n');
     assert.equal(exitCode, 1);
-    assert.match(stderr, /Line 2 passed over[^]*2 entries imported.*1 bad row passed over/);
+    // The hint would be to pass over such rows.
+    assert.match(stderr, /^INVALID_ARGUMENT: Line 2 passed over: The line is not JSON: [^\n]+\n2 entries imported.*1 bad row passed over/);
     assert.equal((await line.run(["scan", "m", "--keys-only"])).stdout, "c\na\n");
     assert.match((await line.run(["import", "--help"])).stdout.replace(/\s+/g, " "), /With --skip-bad and bad rows [^.]* exits with 1;/);
   });
 
-  test("a file that is not there, or a folder, is a usage error", async () => {
-    for (const path of [join(tmpdir(), "no-such-file.ndjson"), tmpdir()]) {
-      const { exitCode, stderr } = await new CommandLine().run(["import", "m", path]);
-      assert.deepEqual([exitCode, stderr.startsWith("INVALID_ARGUMENT: ")], [2, true], path);
+  test("a file that is not there, or a folder, is a usage error with a hint that fits", async () => {
+    const absent = join(tmpdir(), "no-such-file.ndjson");
+    for (const [args, hint] of [
+      [["import", "m", absent], /\n {2}Check its name/],
+      [["import", "m", tmpdir()], /\n {2}Name a file\..* cat FOLDER/],
+      [["put", "m", "k", "--file", absent], /\n {2}Check its name/],
+    ] as const) {
+      const { exitCode, stderr } = await new CommandLine().run(args);
+      assert.deepEqual([exitCode, stderr.startsWith("INVALID_ARGUMENT: ")], [2, true]);
+      assert.match(stderr, hint);
     }
-    const { exitCode } = await new CommandLine().run(["put", "m", "k", "--file", join(tmpdir(), "no-such-file")]);
-    assert.equal(exitCode, 2);
+  });
+
+  test("input that is compressed with gzip is refused with the way to unpack it, from a file and from stdin", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bigmap-cli-"));
+    try {
+      const file = join(folder, "rows.ndjson.gz");
+      const compressed = gzipSync('{"key":"a","value":1}\n');
+      await writeFile(file, compressed);
+      const line = new CommandLine();
+      for (const { exitCode, stderr } of [
+        await line.run(["import", "m", file]),
+        await line.run(["import", "m", "-", "--skip-bad"], compressed),
+      ]) {
+        assert.equal(exitCode, 2);
+        assert.match(stderr, /^INVALID_ARGUMENT: .* is compressed with gzip\n {2}.*zcat FILE \| bigmap import MAP -/);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("an empty input, and Ctrl-C before stdin has anything to give, end the import", async () => {
+    const line = new CommandLine();
+    for (const input of ["", "\n"]) assert.match((await line.run(["import", "m"], input)).stderr, /^0 entries imported · 0 B in/);
+    const interrupt = new AbortController();
+    const idle = new Readable({ read: () => interrupt.abort() });
+    await assert.rejects(openSource({ stdin: idle, signal: interrupt.signal }, "-"), { name: "AbortError" });
   });
 
   test("--prefix exports only what begins with it", async () => {

@@ -1,7 +1,4 @@
 import { Command, Option } from "commander";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import type { Readable } from "node:stream";
 import { BigMapError } from "../../base/errors.js";
 import type { BigMap } from "../../client/bigmap.js";
 import { bytes } from "../../client/codec.js";
@@ -11,9 +8,10 @@ import { exitCodes } from "../exit-codes.js";
 import { letHeapGrow } from "../heap-growth.js";
 import { oneOf } from "../quantities.js";
 import { formatCodecs } from "../transfer/formats.js";
+import { openSource } from "../transfer/import-source.js";
 import { loadRows, type LoadSummary } from "../transfer/loader.js";
 import { startProgress } from "../transfer/progress.js";
-import { fileFormats, fileReadBytes, formatOfPath, type FileFormat } from "../transfer/row-stream.js";
+import { fileFormats, formatOfPath, type FileFormat } from "../transfer/row-stream.js";
 import { summaryText } from "../transfer/summary.js";
 import type { GlobalOptions, VerbContext } from "../verb-context.js";
 
@@ -88,7 +86,7 @@ async function runImport(
   json: boolean,
 ): Promise<LoadSummary> {
   const { clock, signal, stderr } = context.terminal;
-  const source = await openSource(context, file);
+  const source = await openSource(context.terminal, file);
   const codec = formatCodecs[options.format ?? formatOfPath(file ?? "") ?? "ndjson"];
   const mapping = { keyField: options.key, valueField: options.value, wholeRow: options.wholeRow === true };
   const progress = startProgress({
@@ -105,33 +103,14 @@ async function runImport(
       skipBad: options.skipBad === true,
       onBadRow: ({ lineNumber, error }) => {
         if (options.quiet === true || error === undefined) return;
-        reportError(new BigMapError(error.code, `Line ${lineNumber} passed over: ${error.message}`), context.terminal, json);
+        // Their hints are for those who let a bad row end the import.
+        const passedOver = new BigMapError(error.code, `Line ${lineNumber} passed over: ${error.message}`, { cause: error, hint: "" });
+        reportError(passedOver, context.terminal, json);
       },
       onProgress: ({ entries, bytes: entryBytes }) => progress.update({ done: source.readBytes(), entries, bytes: entryBytes }),
     });
   } finally {
     progress.stop();
     source.stream.destroy();
-  }
-}
-
-interface Source {
-  readonly stream: Readable;
-  /** Undefined where nobody knows, as with stdin. */
-  readonly sizeBytes: number | undefined;
-  /** How much was read until now; counted where the size is known. */
-  readonly readBytes: () => number;
-}
-
-async function openSource(context: VerbContext, file: string | undefined): Promise<Source> {
-  if (file === undefined || file === "-") return { stream: context.terminal.stdin, sizeBytes: undefined, readBytes: () => 0 };
-  try {
-    const found = await stat(file);
-    if (found.isDirectory()) throw new BigMapError("INVALID_ARGUMENT", `${file} is a folder`);
-    const stream = createReadStream(file, { highWaterMark: fileReadBytes });
-    return { stream, sizeBytes: found.isFile() ? found.size : undefined, readBytes: () => stream.bytesRead };
-  } catch (error) {
-    if (error instanceof BigMapError) throw error;
-    throw new BigMapError("INVALID_ARGUMENT", `Cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
 }

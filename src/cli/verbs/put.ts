@@ -6,7 +6,7 @@ import { bytes } from "../../client/codec.js";
 import { decodeBytes, jsonField } from "../byte-text.js";
 import { addEncodingOptions, encodingOf, type EncodingOptions } from "../encoding-options.js";
 import { wholeNumber } from "../quantities.js";
-import { readAll } from "../terminal.js";
+import { inputError, readAll } from "../terminal.js";
 import type { VerbContext } from "../verb-context.js";
 
 interface PutOptions extends EncodingOptions {
@@ -65,6 +65,6 @@ async function fileBytes(path: string): Promise<Buffer> {
     return await readAll(createReadStream(path), limits.valueMaxBytes);
   } catch (error) {
     if (error instanceof BigMapError) throw error;
-    throw new BigMapError("INVALID_ARGUMENT", `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw inputError(error as Error, path);
   }
 }
