@@ -21,8 +21,8 @@ export function delimitedLine(entry: Entry, delimiter: string): string {
 
 /**
  * Rows of CSV (`,`) or TSV (tab) with a header line. A row that does not fit the header, or is not UTF-8, is an error of that row; one
- * with a quote that is never closed takes the rest of the file. Errors: INVALID_ARGUMENT where the header is not UTF-8 or has a name twice, or a row goes on
- * for more than `rowMaxBytes` and a chunk of the input, as one with such a quote may.
+ * with a quote that is never closed takes the rest of the file. Errors: INVALID_ARGUMENT where the header is not UTF-8 or has a name
+ * twice, or a row goes on for more than `rowMaxBytes` and a chunk of the input, as one with such a quote may.
  */
 export function delimitedReader(delimiter: string): RowReader {
   return async function* readDelimited(input: Readable, mapping: RowMapping): AsyncIterable<RowColumns> {
