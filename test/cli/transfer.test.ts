@@ -401,6 +401,9 @@ describe("import and export", () => {
   test("an empty input, and Ctrl-C before stdin has anything to give, end the import", async () => {
     const line = new CommandLine();
     for (const input of ["", "\n"]) assert.match((await line.run(["import", "m"], input)).stderr, /^0 entries imported · 0 B in/);
+    const ended = new Readable({ read: () => undefined });
+    ended.push(null);
+    assert.equal((await openSource({ stdin: ended, signal: new AbortController().signal }, "-")).stream, ended);
     const interrupt = new AbortController();
     const idle = new Readable({ read: () => interrupt.abort() });
     await assert.rejects(openSource({ stdin: idle, signal: interrupt.signal }, "-"), { name: "AbortError" });

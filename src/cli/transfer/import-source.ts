@@ -43,11 +43,16 @@ async function openFile(file: string): Promise<ImportSource> {
 
 /** Looks at the first bytes, which stay in the stream. */
 async function isCompressed(stream: Readable, signal: AbortSignal, name: string): Promise<boolean> {
+  const decided = new AbortController();
+  const options = { signal: AbortSignal.any([signal, decided.signal]) };
   try {
-    await once(stream, "readable", { signal });
+    // A stream that was empty from the start only ends.
+    await Promise.race([once(stream, "readable", options), once(stream, "end", options)]);
   } catch (error) {
     signal.throwIfAborted();
     throw inputError(error as Error, name);
+  } finally {
+    decided.abort();
   }
   const first = stream.read() as Buffer | null;
   if (first === null) return false;
