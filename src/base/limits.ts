@@ -58,7 +58,7 @@ export const limits = {
    */
   streamStallMostMs: 30_000,
   /**
-   * Of answers to Get and GetMany: bytes that have not left for the network, and those expected of reads under way. One connection may
+   * Of answers to Get, GetMany and ListMaps: bytes that have not left for the network, and those expected of reads under way. One connection may
    * have at most a third of what is free, thus a quarter of all, what comes next on it waits; or a single read, up to twice of all.
    */
   unaryReadsMaxBytes: 64 * mibBytes,
@@ -66,6 +66,12 @@ export const limits = {
   unaryReadLeastBytes: 256 * kibBytes,
   /** Reads that wait; past it OVERLOADED. */
   unaryReadsWaitingMost: 16_384,
+  /**
+   * Rings and topologies that have not left for the network, bounded as those answers are; past it a call is OVERLOADED, and a watch that
+   * has sent a ring waits. Watches of a server; past it OVERLOADED.
+   */
+  largeAnswersMaxBytes: 64 * mibBytes,
+  watchesMost: 16_384,
   listPageMaxMaps: 1_000,
 
   /** Counted for every entry beside its key and value: token, map id and header. */

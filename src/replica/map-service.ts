@@ -1,11 +1,12 @@
 import { BigMapError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import type { MapBackend } from "../base/map-backend.js";
+import type { MapBackend, MapPage, MapStatistics } from "../base/map-backend.js";
 import type { OperationTarget } from "../base/operation-batch.js";
 import { withoutValues, type ScanPage } from "../base/scan-page.js";
 import type { GetResult, ScanRequest } from "../proto/entry-codec.js";
 import { mapMethods } from "../proto/methods.js";
 import { PipeServer } from "../rpc/pipe-server.js";
+import { SharedWork } from "../rpc/shared-work.js";
 import { implementService, type StreamCallContext, type Service, type ServiceHandlers, type ServicePorts } from "../rpc/service.js";
 import { BackgroundGate } from "./background-gate.js";
 import { loopBusyShare } from "./loop-load.js";
@@ -33,7 +34,7 @@ export function mapService(
     return readPage(backend, scan, signal);
   });
   const handlers: ServiceHandlers<typeof mapMethods> = {
-    ...mapHandlers(backend),
+    ...mapHandlers(backend, reads, new SharedWork(ports.clock)),
     ...entryHandlers(new UnaryOperations(target), reads),
     scan: (request, context) => {
       gate.noteOthers();
@@ -52,19 +53,22 @@ export function mapService(
 type MapHandlers = Pick<ServiceHandlers<typeof mapMethods>, "createMap" | "listMaps" | "dropMap" | "clear" | "stats">;
 type EntryHandlers = Pick<ServiceHandlers<typeof mapMethods>, "get" | "put" | "delete" | "getMany" | "write">;
 
-function mapHandlers(backend: MapBackend): MapHandlers {
+/** A page of names may be large, and statistics take a look at all canisters. */
+function mapHandlers(backend: MapBackend, reads: UnaryReads, statistics: SharedWork<MapStatistics>): MapHandlers {
   return {
     createMap: ({ map, settings }) => backend.createMap(map, settings),
-    listMaps: ({ pageSize, pageToken }) => {
+    listMaps: (request, context) => {
       const most = limits.listPageMaxMaps;
-      return backend.listMaps({ pageSize: pageSize === 0 ? most : Math.min(pageSize, most), pageToken });
+      const pageSize = request.pageSize === 0 ? most : Math.min(request.pageSize, most);
+      const list = (): Promise<MapPage> => backend.listMaps({ pageSize, pageToken: request.pageToken });
+      return reads.serve(pageSize, true, context, list, nameBytes);
     },
     dropMap: async ({ map }) => {
       await backend.dropMap(map);
       return {};
     },
     clear: async ({ map }) => ({ deletedEntries: await backend.clear(map) }),
-    stats: ({ map }) => backend.stats(map),
+    stats: ({ map }) => statistics.share(map, () => backend.stats(map)),
   };
 }
 
@@ -86,6 +90,10 @@ function entryHandlers(operations: UnaryOperations, reads: UnaryReads): EntryHan
     },
     write: async (request, context) => ({ results: await operations.write(request, context) }),
   };
+}
+
+function nameBytes({ maps }: MapPage): number {
+  return maps.reduce((sum, { map }) => sum + map.length, 0);
 }
 
 function valueBytes(results: readonly GetResult[]): number {

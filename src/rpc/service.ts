@@ -19,6 +19,8 @@ export interface CallContext {
   readonly deadlineMs: number;
   /** Aborted when the caller gave up before it was answered, and for streams also when the server stops. */
   readonly signal: AbortSignal;
+  /** The other end of the connection, HOST:PORT. */
+  readonly peer: string;
 }
 
 /** What the handler of a stream may do beside. */
@@ -29,8 +31,6 @@ export interface StreamCallContext extends CallContext {
 
 /** What a unary handler may know beside. */
 export interface UnaryCallContext extends CallContext {
-  /** The other end of the connection, HOST:PORT. */
-  readonly peer: string;
   /** Runs it, and only the last that is given, once the answer has left for the network, or never will. */
   onLeft(run: () => void): void;
 }
@@ -190,11 +190,13 @@ class OpenCalls {
   #streamContext(call: grpc.ServerWritableStream<Buffer, Buffer>, controller: AbortController): StreamCallContext {
     call.once("cancelled", () => controller.abort(new BigMapError("CANCELLED", "The caller gave up")));
     const { clock, sessions } = this.#ports;
+    const { signal } = controller;
     const cutOff = (error: BigMapError): void => {
       controller.abort(error);
       resetStream(call);
     };
-    return { sessionId: sessions.next(), deadlineMs: fromWallDeadline(clock, call.getDeadline()), signal: controller.signal, cutOff };
+    const deadlineMs = fromWallDeadline(clock, call.getDeadline());
+    return { sessionId: sessions.next(), deadlineMs, signal, peer: call.getPeer(), cutOff };
   }
 
   #status(method: UntypedMethod, thrown: unknown): grpc.StatusObject {

@@ -7,6 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { systemClock } from "../../src/base/clock.js";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
+import type { MapPage, MapStatistics } from "../../src/base/map-backend.js";
 import { mapMethods } from "../../src/proto/methods.js";
 import { mapService } from "../../src/replica/map-service.js";
 import { UnaryReads } from "../../src/replica/unary-reads.js";
@@ -14,7 +15,7 @@ import { GrpcChannel } from "../../src/rpc/grpc-channel.js";
 import { GrpcServer } from "../../src/rpc/grpc-server.js";
 import { SessionCounter } from "../../src/rpc/session-counter.js";
 import { GetManyRequestSchema, GetRequestSchema } from "../gen/bigmap/v1/map_service_pb.js";
-import { FakeBackend } from "./fake-backend.js";
+import { FakeBackend, fakeSettings } from "./fake-backend.js";
 
 const calls = 100;
 const value = Buffer.alloc(limits.valueMaxBytes, 7);
@@ -77,6 +78,45 @@ test("a server stops while a reader takes nothing", { timeout: 60_000 }, async (
   await nothingHeld(reads);
 });
 
+test("pages of names are held as values are, and give back what they held", { timeout: 60_000 }, async (t) => {
+  const { backend, reads, session, channel } = await serverWithValue(t, new NamesBackend());
+  // Of a client that takes 64 KiB ahead; the large values fill its share first.
+  const held = Array.from({ length: calls }, () => get(session, "large"));
+  await backend.arrived(1 + 16);
+  const waiting = reads.waiting;
+  const list = open(session, "ListMaps");
+  list.end(framed(Buffer.alloc(0)));
+  while (reads.waiting === waiting) await new Promise((resolve) => setImmediate(resolve));
+  const { maps } = await channel.unary(mapMethods.listMaps, { pageSize: 0, pageToken: undefined });
+  assert.equal(maps.length, limits.listPageMaxMaps);
+  const answers = await Promise.all([list, ...held].map((stream) => answerOf(stream)));
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set(["0"]));
+  await nothingHeld(reads);
+});
+
+test("statistics are made once for all who ask at the same time", { timeout: 60_000 }, async (t) => {
+  const backend = new NamesBackend();
+  const { channel } = await serverWithValue(t, backend);
+  const sets = await Promise.all(Array.from({ length: calls }, () => channel.unary(mapMethods.stats, { map: "m" })));
+  assert.deepEqual(new Set(sets.map(({ entries }) => entries)), new Set([1]));
+  assert.ok(backend.statistics < calls, `${backend.statistics} times for ${calls} callers`);
+});
+
+/** Many maps with long names. */
+class NamesBackend extends FakeBackend {
+  statistics = 0;
+
+  override async listMaps(page: { readonly pageSize: number }): Promise<MapPage> {
+    const maps = Array.from({ length: page.pageSize }, (_, i) => ({ map: `${i}`.padStart(255, "m"), mapId: i, settings: fakeSettings }));
+    return { maps, nextPageToken: undefined };
+  }
+
+  override stats(): Promise<MapStatistics> {
+    this.statistics++;
+    return super.stats();
+  }
+}
+
 interface Started {
   readonly backend: FakeBackend;
   readonly reads: UnaryReads;
@@ -86,8 +126,7 @@ interface Started {
   readonly address: string;
 }
 
-async function serverWithValue(t: TestContext): Promise<Started> {
-  const backend = new FakeBackend();
+async function serverWithValue(t: TestContext, backend = new FakeBackend()): Promise<Started> {
   const reads = new UnaryReads();
   const services = [mapService(backend, { clock: systemClock, sessions: new SessionCounter(), logger: silentLogger }, reads)];
   const server = await GrpcServer.listen({ listenAddress: "127.0.0.1:0", services, clock: systemClock, logger: silentLogger });
