@@ -4,6 +4,7 @@ import type { FaultPoints } from "../base/fault-points.js";
 import { resultStatus } from "../base/operation-batch.js";
 import { PackedKeys } from "../storage/packed-keys.js";
 import type { Durability, StorageEngine } from "../storage/storage-engine.js";
+import { restartHint } from "../storage/storage-errors.js";
 import { WriteBatch } from "../storage/write-batch.js";
 import type { AbsenceFilter } from "./absence-filter.js";
 import type { BatchExecution } from "./batch-execution.js";
@@ -286,7 +287,7 @@ export class UpdatePipeline {
     this.#pace.ended();
     this.#fail(error);
     const message = `The update could not be written: ${error.message}`;
-    const failed = new BigMapError(error.code, message, { retry: error.retry, cause: error, hint: restartHint });
+    const failed = new BigMapError(error.code, message, { retry: error.retry, cause: error, hint: restartHint(error) });
     for (let i = 0; i < commit.keys.length; i++) {
       (commit.executions[i] as BatchExecution).addError(commit.indexes[i] as number, failed);
       this.#release(commit, i);
@@ -334,13 +335,11 @@ function prepared(step: SystemStep, commit: Commit): SystemStep | undefined {
   }
 }
 
-const restartHint = "Mend the disk, or make room on it, and restart the replica; reads go on meanwhile.";
-
 /** What is told to updates that come after a write that failed: nothing was done for them. */
 export function refusedSince(failure: BigMapError): BigMapError {
   return new BigMapError(failure.code, `Updates are refused since a write failed: ${failure.message}`, {
     retry: "transient",
     cause: failure,
-    hint: restartHint,
+    hint: restartHint(failure),
   });
 }

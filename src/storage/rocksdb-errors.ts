@@ -1,5 +1,8 @@
 import { BigMapError } from "../base/errors.js";
 
+const openFilesHint =
+  "Raise the limit of open files (ulimit -n, LimitNOFILE= of a systemd service) and restart the replica; the disk is well.";
+
 /** What is left of an error when it crosses from a worker thread. */
 export interface RocksFailure {
   readonly code: string;
@@ -30,5 +33,5 @@ export function toStorageError({ code, message }: RocksFailure): BigMapError {
   if (/No space left on device: While (appending|open)|Disk quota exceeded: While (appending|open)/.test(message)) {
     return new BigMapError("DISK_FULL", message);
   }
-  return new BigMapError("STORAGE_FAILED", message);
+  return new BigMapError("STORAGE_FAILED", message, /Too many open files/.test(message) ? { hint: openFilesHint } : {});
 }
