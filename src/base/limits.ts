@@ -58,8 +58,9 @@ export const limits = {
    */
   streamStallMostMs: 30_000,
   /**
-   * Of answers to Get, GetMany and ListMaps: bytes that have not left for the network, and those expected of reads under way. One connection may
-   * have at most a third of what is free, thus a quarter of all, what comes next on it waits; or a single read, up to twice of all.
+   * Of answers to Get, GetMany and ListMaps: bytes that have not left for the network, and those expected of reads under way. One
+   * connection may have at most a third of what is free, thus a quarter of all, what comes next on it waits; or a single read, up to
+   * twice of all.
    */
   unaryReadsMaxBytes: 64 * mibBytes,
   /** A read under way counts this much at least: those that come after many small ones may be large. */
