@@ -1,4 +1,4 @@
-import { access, constants, mkdir } from "node:fs/promises";
+import { access, constants, mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { formatSizeBytes } from "../base/bytes.js";
 import { BigMapError } from "../base/errors.js";
@@ -14,6 +14,13 @@ import { WriteBatch } from "./write-batch.js";
 
 /** Of the data folder, the part that RocksDB owns. */
 const storeFolder = "store";
+
+/** What may lie in a new data folder: systems and tools put it into folders that are empty to people. */
+const strayNames: ReadonlySet<string> = new Set(["lost+found", ".DS_Store", ".gitkeep", ".gitignore", ".snapshot"]);
+/** Of the files that RocksDB makes in its folder, some are there from the beginning. */
+const rocksNames = /^(CURRENT|IDENTITY|LOCK|LOG|MANIFEST-\d+)$/;
+/** So many are named of those that are in the way. */
+const namedMost = 3;
 
 const layoutKey = systemKey(systemKind.layout, new Uint8Array(0));
 
@@ -33,8 +40,8 @@ export interface DataFolderPorts {
 
 /**
  * Opens the store of a data folder, and makes both where they are missing. The folder belongs to one process until the
- * engine is closed. Errors: DATA_DIR_UNUSABLE (not a folder, or this user may not read and write it), DATA_DIR_IN_USE,
- * DATA_DIR_NEWER, STORAGE_CORRUPT (a damaged log too), DISK_FULL (which says how much room opening takes), STORAGE_FAILED.
+ * engine is closed. Errors: DATA_DIR_UNUSABLE (not a folder, one of other files, or this user may not read and write it),
+ * DATA_DIR_IN_USE, DATA_DIR_NEWER, STORAGE_CORRUPT (a damaged log too), DISK_FULL (which says how much room opening takes), STORAGE_FAILED.
  */
 export async function openDataFolder(
   path: string,
@@ -64,12 +71,36 @@ async function openWithLayout(path: string, engine: StorageEngine): Promise<Stor
 
 async function makeUsable(path: string, store: string): Promise<void> {
   try {
+    await assertNotForeign(path, store);
     await makeFolder(store);
     for (const folder of [path, store]) await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
+    if (error instanceof BigMapError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     const code = reason.startsWith("ENOSPC") ? "DISK_FULL" : "DATA_DIR_UNUSABLE";
     throw new BigMapError(code, `The data folder ${path} cannot be used: ${reason}`, { cause: error });
+  }
+}
+
+/** A mistyped folder, such as one's home, must not get a store among its files. Nothing was made yet. */
+async function assertNotForeign(path: string, store: string): Promise<void> {
+  const names = (await namesIn(path)).filter((name) => !strayNames.has(name));
+  const stored = names.includes(storeFolder) ? await namesIn(store) : [];
+  const isOurs = names.includes(storeFolder) ? stored.length === 0 || stored.some((name) => rocksNames.test(name)) : names.length === 0;
+  if (isOurs) return;
+  const named = names.slice(0, namedMost).join(", ") + (names.length > namedMost ? ", …" : "");
+  throw new BigMapError("DATA_DIR_UNUSABLE", `The folder ${path} holds no store of BigMap, but other files: ${named}`, {
+    hint: "Choose a data folder that is empty, or one that is not there yet.",
+  });
+}
+
+/** None where there is no such folder, or it is not one. */
+async function namesIn(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+    throw error;
   }
 }
 

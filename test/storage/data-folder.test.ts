@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { BigMapError } from "../../src/base/errors.js";
@@ -84,6 +84,30 @@ describe("a data folder", () => {
     await assert.rejects(open(file), hasCode("DATA_DIR_UNUSABLE"));
     await assert.rejects(open(join(file, "below")), hasCode("DATA_DIR_UNUSABLE"));
     assert.deepEqual(await readdir(folder), ["file"]);
+  });
+
+  test("that holds other files and no store is DATA_DIR_UNUSABLE, and left as it was", async () => {
+    for (const name of ["notes.txt", "photo.jpg", "b.txt", "a.txt"]) await writeFile(join(folder, name), "mine");
+    await assert.rejects(open(folder), (error: BigMapError) => {
+      assert.equal(error.code, "DATA_DIR_UNUSABLE");
+      assert.match(error.message, /no store of BigMap, but other files: a\.txt, b\.txt, notes\.txt, …$/);
+      return true;
+    });
+    assert.equal((await readdir(folder)).length, 4);
+  });
+
+  test("that holds a folder store of someone else is DATA_DIR_UNUSABLE", async () => {
+    await mkdir(join(folder, "store"));
+    await writeFile(join(folder, "store", "milk.txt"), "mine");
+    await assert.rejects(open(folder), hasCode("DATA_DIR_UNUSABLE"));
+    assert.deepEqual(await readdir(join(folder, "store")), ["milk.txt"]);
+  });
+
+  test("that is new but for what systems put there is used; and so is one with a store, whatever is beside it", async () => {
+    await mkdir(join(folder, "lost+found"));
+    await (await open(folder)).close();
+    await writeFile(join(folder, "notes.txt"), "mine");
+    await (await open(folder)).close();
   });
 
   test("where nobody may write is DATA_DIR_UNUSABLE", { skip: process.platform !== "linux" }, async () => {
