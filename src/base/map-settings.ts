@@ -1,6 +1,7 @@
 import { BigMapError } from "./errors.js";
 import { limits } from "./limits.js";
 import type { MapSettings } from "./map-backend.js";
+import { assertSize } from "./size-range.js";
 
 /**
  * Checks the settings that are given. The client asks too, before it sends: on the wire a number has no sign and no
@@ -10,8 +11,9 @@ import type { MapSettings } from "./map-backend.js";
 export function assertSettings({ canisterCapBytes, initialCanisters, tokenFunction, ...unknown }: Partial<MapSettings>): void {
   const [stray] = Object.keys(unknown);
   if (stray !== undefined) throw new BigMapError("INVALID_ARGUMENT", `There is no setting "${stray}"`);
-  if (canisterCapBytes !== undefined)
-    assertWithin("canisterCapBytes", canisterCapBytes, limits.canisterCapMinBytes, limits.canisterCapMaxBytes);
+  if (canisterCapBytes !== undefined) {
+    assertSize("canisterCapBytes", canisterCapBytes, limits.canisterCapMinBytes, limits.canisterCapMaxBytes);
+  }
   if (initialCanisters !== undefined) assertWithin("initialCanisters", initialCanisters, 1, limits.initialCanistersMax);
   // The type allows nothing else, but the value may come from the wire or from a caller without types.
   if (tokenFunction !== undefined && (tokenFunction as string) !== "murmur3") {

@@ -1,7 +1,6 @@
 import type { Durability } from "../storage/storage-engine.js";
-import { formatSizeBytes } from "../base/bytes.js";
-import { BigMapError, type BigMapErrorDetails } from "../base/errors.js";
 import { limits } from "../base/limits.js";
+import { assertSize } from "../base/size-range.js";
 import { blockCacheMostBytes, engineFewestBytes, writeBuffersMostBytes, type RocksEngineOptions } from "../storage/rocksdb-engine.js";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -34,26 +33,6 @@ export function assertConfig(config: NodeConfig, machineBytes: number): void {
   const hint = "Choose a smaller budget, and leave room for what a server takes besides it: some 200 MiB.";
   const details = memoryBytes > mayTakeBytes ? { hint } : {};
   assertSize("A memory budget", memoryBytes, memoryMinBytes, mayTakeBytes, (most) => `what this process may take (${most})`, details);
-}
-
-/** The value may come from a caller without types. `mostText`: what the most is, given its size as text. Errors: INVALID_ARGUMENT. */
-function assertSize(
-  name: string,
-  bytes: number,
-  least: number,
-  most: number,
-  mostText: (size: string) => string = (size) => size,
-  details: BigMapErrorDetails = {},
-): void {
-  if (Number.isSafeInteger(bytes) && bytes >= least && bytes <= most) return;
-  // What is rounded would seem to be within its bounds.
-  const isClose = [least, most].some((bound) => Math.abs(bytes - bound) < bound / 100);
-  const sizeOf = (size: number): string => (isClose ? `${size} B` : formatSizeBytes(size));
-  const range = `between ${sizeOf(least)} and ${mostText(sizeOf(most))}`;
-  let problem = `${name} of ${typeof bytes === "number" ? bytes : JSON.stringify(bytes)} is not a whole number of bytes ${range}`;
-  if (bytes > Number.MAX_SAFE_INTEGER) problem = `${name} of more than 8 PiB is not ${range}`;
-  else if (Number.isInteger(bytes)) problem = `${name} of ${sizeOf(bytes)} is not ${range}`;
-  throw new BigMapError("INVALID_ARGUMENT", problem, details);
 }
 
 /** What a replica gets of the memory budget. */
