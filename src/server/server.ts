@@ -1,12 +1,15 @@
 import { systemClock } from "../base/clock.js";
+import type { Logger } from "../base/logger.js";
 import { mapService } from "../replica/map-service.js";
 import { replicaService } from "../replica/replica-service.js";
 import { routerService } from "../router/router-service.js";
 import { GrpcServer } from "../rpc/grpc-server.js";
+import { connectionsMost, openFileCount, openFilesAreFew, openFilesLimit } from "../rpc/open-files.js";
 import type { ServicePorts } from "../rpc/service.js";
 import { SessionCounter } from "../rpc/session-counter.js";
-import type { ServerConfig } from "./config.js";
+import { assertConfig, type ServerConfig } from "./config.js";
 import { crashAt, crashAtVariable } from "./crash-at.js";
+import { assertPortIsFree } from "./free-port.js";
 import { createLogger } from "./logging.js";
 import { machineMemoryBytes } from "./machine-memory.js";
 import { Node } from "./node.js";
@@ -29,12 +32,12 @@ const drainTimeoutMs = 15_000;
  */
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
   const logger = createLogger(config.logLevel);
-  const node = await Node.open(config, {
-    logger,
-    faults: crashAt(process.env[crashAtVariable]),
-    machineMemoryBytes: machineMemoryBytes(),
-  });
+  const memoryBytes = machineMemoryBytes();
+  assertConfig(config, memoryBytes);
+  await assertPortIsFree(config.listen);
+  const node = await Node.open(config, { logger, faults: crashAt(process.env[crashAtVariable]), machineMemoryBytes: memoryBytes });
   try {
+    warnOfFewFiles(logger);
     const ports: ServicePorts = { clock: systemClock, sessions: new SessionCounter(), logger };
     const services = [mapService(node.connection, ports), routerService(node.router, ports), replicaService(node.replica, ports)];
     const grpc = await GrpcServer.listen({ listenAddress: config.listen, services, clock: systemClock, logger });
@@ -45,6 +48,14 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     await node.close();
     throw error;
   }
+}
+
+/** The store is open: what it has of files is in the count. */
+function warnOfFewFiles(logger: Logger): void {
+  const limit = openFilesLimit();
+  const open = openFileCount();
+  if (!openFilesAreFew(limit, open)) return;
+  logger.warn({ limit, open, connections: connectionsMost(limit) }, "The limit of open files is low; raise it (ulimit -n)");
 }
 
 async function stop(grpc: GrpcServer, node: Node): Promise<void> {
