@@ -9,6 +9,7 @@ import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import { serviceNames } from "../proto/methods.js";
 import { limitMetadata } from "./call-stream.js";
+import { limitConnections } from "./connection-limit.js";
 import { PartialMessages } from "./partial-messages.js";
 import { PeerWatch } from "./peer-watch.js";
 import { refuseCompression } from "./refuse-compression.js";
@@ -63,6 +64,7 @@ export class GrpcServer {
     addReflection(server);
     const port = await bind(server, options.listenAddress);
     watchClients(server, new PeerWatch(options.clock));
+    limitConnections(server, options.clock, options.logger);
     return new GrpcServer(server, health, port, options);
   }
 

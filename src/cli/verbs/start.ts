@@ -15,6 +15,7 @@ interface StartOptions {
   readonly canisterCap: number;
   readonly memory: number;
   readonly durability: ServerConfig["durability"];
+  readonly acceptDamagedLog?: boolean;
   readonly logLevel: ServerConfig["logLevel"];
 }
 
@@ -46,6 +47,7 @@ export function startVerb(context: VerbContext): Command {
         .argParser(oneOf(["fsync", "os"] as const))
         .default("fsync"),
     )
+    .option("--accept-damaged-log", "open a damaged log too (STORAGE_CORRUPT), without the writes at and behind the damage")
     .addOption(new Option("--log-level <level>", logLevels.join(", ")).argParser(oneOf(logLevels)).default("info"))
     .addHelpText("after", "\nExamples:\n  bigmap start\n  bigmap start --data /var/lib/bigmap --listen 0.0.0.0:7400 --memory 8GiB");
   return command.action(async (options: StartOptions) => {
@@ -56,6 +58,7 @@ export function startVerb(context: VerbContext): Command {
       canisterCapBytes: options.canisterCap,
       memoryBytes: options.memory,
       durability: options.durability,
+      acceptDamagedLog: options.acceptDamagedLog,
       logLevel: options.logLevel,
     };
     letHeapGrow();
