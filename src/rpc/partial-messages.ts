@@ -26,8 +26,8 @@ interface Arrival {
  * The messages of a server's callers of which a part has come, and the messages of calls that send but one, until their end is told
  * (END_STREAM): gRPC's library keeps both until the rest is there, however long that is, and tells nobody. Here a call is cut off when
  * nothing more of it comes for `streamStallMostMs`; past `partialMessagesTargetBytes` of all calls, when it took `partialMessageCrowdedMs`
- * and hardly comes on; and past `partialMessagesMaxBytes` at once the one of the larger that began last, so that the others can end. What waits
- * because the server itself does not read is not looked at. HOT: `#partsOfMany`.
+ * and hardly comes on; and past `partialMessagesMaxBytes` at once the one of the larger that began last, so that the others can end.
+ * What waits because the server itself does not read is not looked at. HOT: `#partsOfMany`.
  */
 export class PartialMessages {
   readonly #clock: Clock;
