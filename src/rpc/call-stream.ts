@@ -1,5 +1,6 @@
-/** What gRPC's library has no way to do or tell. This reaches into it (1.14: server-call.ts, server-interceptors.ts). */
+/** What gRPC's library has no way to do or tell. This reaches into it (1.14: server.ts, server-call.ts, server-interceptors.ts). */
 import { constants, type Http2Session, type ServerHttp2Stream, type Settings } from "node:http2";
+import type { Server as NetServer } from "node:net";
 import { limits } from "../base/limits.js";
 
 const widened = new WeakSet<Http2Session>();
@@ -104,4 +105,9 @@ export function encodingOf(call: object): string {
 export function limitMetadata(server: object, mostBytes: number): void {
   const options = (server as { readonly commonServerOptions?: { settings?: Settings } }).commonServerOptions;
   if (options !== undefined) options.settings = { ...options.settings, maxHeaderListSize: mostBytes };
+}
+
+/** What listens for a server's connections; none before it is bound, or where the library gives no access to it. */
+export function listenersOf(server: object): NetServer[] {
+  return [...((server as { readonly http2Servers?: ReadonlyMap<NetServer, unknown> }).http2Servers?.keys() ?? [])];
 }

@@ -1,22 +1,17 @@
-import type { Server } from "node:net";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/logger.js";
+import { listenersOf } from "./call-stream.js";
 import { connectionsMost } from "./open-files.js";
 
 /** How often it is told at most that connections are refused. */
 const toldEveryMs = 60_000;
-
-/** What gRPC's library keeps of the addresses on which it listens, and has no way to tell (1.14: server.ts). */
-interface Listening {
-  readonly http2Servers?: ReadonlyMap<Server, unknown>;
-}
 
 /**
  * Lets a gRPC server that listens have no more connections than `most`; those that come past it are closed at once. Without it, idle
  * connections alone could leave the store without a file that it may open. Where this is in vain connections have no bound.
  */
 export function limitConnections(server: object, clock: Clock, logger: Logger, most = connectionsMost()): void {
-  const listeners = [...((server as Listening).http2Servers?.keys() ?? [])];
+  const listeners = listenersOf(server);
   const mostOfEach = Math.max(1, Math.floor(most / listeners.length));
   if (!Number.isFinite(mostOfEach)) return;
   let toldMs = -Infinity;

@@ -1,6 +1,6 @@
 /** How a `PeerWatch` gets at connections. This reaches into gRPC's library (1.14: channel-credentials.ts, server.ts). */
-import type { Server as NetServer } from "node:net";
 import type { ChannelCredentials, Server } from "@grpc/grpc-js";
+import { listenersOf } from "./call-stream.js";
 import type { PeerWatch } from "./peer-watch.js";
 import { watchedPingTimeoutMs } from "./transport-options.js";
 
@@ -29,8 +29,9 @@ export function watchConnections(credentials: ChannelCredentials, watch: PeerWat
  * to them that limit stays.
  */
 export function watchClients(server: Server, watch: PeerWatch): void {
-  const inner = server as unknown as { readonly http2Servers?: ReadonlyMap<NetServer, unknown>; keepaliveTimeoutMs?: number };
-  if (inner.http2Servers === undefined || inner.http2Servers.size === 0 || inner.keepaliveTimeoutMs === undefined) return;
+  const listeners = listenersOf(server);
+  const inner = server as unknown as { keepaliveTimeoutMs?: number };
+  if (listeners.length === 0 || inner.keepaliveTimeoutMs === undefined) return;
   inner.keepaliveTimeoutMs = watchedPingTimeoutMs;
-  for (const listener of inner.http2Servers.keys()) listener.on("connection", (socket) => watch.addSocket(socket));
+  for (const listener of listeners) listener.on("connection", (socket) => watch.addSocket(socket));
 }
